@@ -1,0 +1,71 @@
+// One room on the page: what the list says of it, its messages, its people, and whether it is live.
+// @ts-check
+import { People, Typists } from './people.js';
+import { RoomState } from './room-state.js';
+
+export class Room {
+  state = new RoomState();
+  people = new People();
+  typists = new Typists();
+  /** Joined on the present connection: live events arrive. */
+  live = false;
+  joining = false;
+  /** The highest number that arrived behind a hole. */
+  aheadSeq = 0;
+  /** A page of history is on its way. */
+  paging = false;
+  /** The highest number told to the server as read on the present connection. */
+  markedSeq = 0;
+  /** Why the room cannot be shown, for people. @type {string | null} */
+  problem = null;
+  #info;
+
+  /** @param {import('./wire.js').RoomInfo} info */
+  constructor(info) {
+    this.#info = info;
+    this.listed(info);
+  }
+
+  get name() {
+    return this.#info.name;
+  }
+
+  get description() {
+    return this.#info.description;
+  }
+
+  get joined() {
+    return this.#info.joined;
+  }
+
+  set joined(joined) {
+    this.#info.joined = joined;
+  }
+
+  /** @param {import('./wire.js').RoomInfo} info */
+  listed(info) {
+    this.#info = info;
+    this.state.listed(info);
+    if (this.live) return;
+    this.people.members = info.members;
+    this.people.online = info.online;
+  }
+
+  /** The connection is gone: what was held stays, what was ephemeral goes. */
+  disconnected() {
+    this.live = false;
+    this.joining = false;
+    this.markedSeq = 0;
+    this.aheadSeq = 0;
+    this.typists.clear();
+  }
+
+  /** The membership is gone, and with it the right to what was held. @param {string} problem */
+  left(problem) {
+    this.disconnected();
+    this.joined = false;
+    this.problem = problem;
+    this.state = new RoomState();
+    this.people = new People();
+  }
+}
