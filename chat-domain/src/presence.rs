@@ -173,7 +173,13 @@ impl PresenceBoard {
     /// Whether somebody is present in a room.
     #[must_use]
     pub fn is_present(&self, room_id: RoomId, user_id: UserId) -> bool {
-        self.rooms.get(&room_id).is_some_and(|room| room.contains_key(&user_id))
+        self.user(room_id, user_id).is_some()
+    }
+
+    /// Somebody who is present in a room.
+    #[must_use]
+    pub fn user(&self, room_id: RoomId, user_id: UserId) -> Option<&UserSummary> {
+        self.rooms.get(&room_id)?.get(&user_id).map(|entry| &entry.user)
     }
 }
 

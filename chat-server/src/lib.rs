@@ -1,1 +1,33 @@
-//! (placeholder)
+//! The chat server as a library: sign-in, WebSocket connections, rooms, fan-out and the page.
+//!
+//! A message's way is one line: frame → [`connection`] decodes it → its handler in [`handlers`] → the store's
+//! batching writer → [`committed`] encodes the commit once per room → the [`shard`]s write it out, one system call
+//! per touched connection. [`Server::start`] takes the listener and gives a handle that drains and stops, so that
+//! tests and embedding programs own both. What all shards share is the [`node`].
+#![forbid(unsafe_code)]
+
+mod clock;
+mod committed;
+mod config;
+mod connection;
+mod control;
+mod credit;
+mod data_dir;
+mod directory;
+mod failure;
+mod frame;
+mod handlers;
+mod http;
+mod node;
+mod origins;
+mod passwords;
+mod random;
+mod secret;
+mod server;
+mod shard;
+mod store_access;
+mod tokens;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{Config, ConfigError, Limits, LogFormat, Registration, Settings, Timers};
+pub use server::{Server, StartError};

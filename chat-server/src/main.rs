@@ -1,2 +1,76 @@
-//! (placeholder)
-fn main() {}
+//! Reads the settings, starts the server, and stops it at a signal.
+#![forbid(unsafe_code)]
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+
+use chat_server::{Config, LogFormat, Registration, Server, Settings};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The exit code of settings that can't be used.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let settings = Settings::parse();
+    let config = match Config::from_settings(&settings) {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error.to_string()),
+    };
+    if let Err(error) = log(&settings) {
+        return fail(USAGE, &error);
+    }
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error.to_string()),
+    }
+}
+
+fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(config.bind).map_err(|error| format!("{}: {error}", config.bind))?;
+    let registration = config.registration;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _guard = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let server = Server::start(config, listener)?;
+    announce(server.address(), registration);
+    runtime.block_on(async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
+    tracing::info!("draining");
+    server.stop();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the one line on standard output that says where the server is")]
+fn announce(address: SocketAddr, registration: Registration) {
+    match registration {
+        Registration::Open => tracing::info!("registration is open: everybody who reaches the page may sign up"),
+        Registration::Closed => {
+            tracing::info!("registration is closed: add users with `chat-cli user add NAME`");
+        }
+    }
+    println!("listening on http://{address}");
+}
+
+fn log(settings: &Settings) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("CHAT_LOG: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = match settings.log_format {
+        LogFormat::Human => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    installed.map_err(|error| format!("the log could not be started: {error}"))
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("chat-server: {message}");
+    ExitCode::from(code)
+}

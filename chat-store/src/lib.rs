@@ -1,1 +1,41 @@
-//! (placeholder)
+//! The chat's repositories on Diesel: SQLite (embedded) and PostgreSQL in one binary.
+//!
+//! [`Store::open`] opens the database that a [`DatabaseUrl`] names; [`Store::read`] and [`Store::write`] run use
+//! cases of `chat-domain` in one transaction each. The [`Writer`] commits durable commands in groups;
+//! [`WorkerPool`] holds the threads for everything else that blocks, such as [`password`] hashing. Everything here
+//! is synchronous and knows nothing of the wire.
+#![forbid(unsafe_code)]
+
+pub mod migrations;
+pub mod password;
+
+mod any_connection;
+mod batch_postgres;
+mod batch_sqlite;
+mod commit;
+mod control;
+mod database_url;
+mod error;
+mod lane;
+mod messages;
+mod opener;
+mod options;
+mod participants;
+mod rooms;
+mod rows;
+mod schema;
+mod schema_check;
+mod sessions;
+mod store;
+mod transaction;
+mod users;
+mod worker_pool;
+mod writer;
+
+pub use commit::{Completed, commit};
+pub use database_url::{Backend, DatabaseUrl, DatabaseUrlError};
+pub use error::OpenError;
+pub use options::StoreOptions;
+pub use store::Store;
+pub use worker_pool::{QueueFull, WorkerPool};
+pub use writer::{CommitSink, Refused, Writer, WriterOptions};

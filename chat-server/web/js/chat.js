@@ -73,8 +73,8 @@ export class Chat {
   }
 
   /** @param {Room} room */
-  async leave(room) {
-    await this.connection.request({ type: 'leave_room', room: room.name });
+  leave(room) {
+    return this.connection.request({ type: 'leave_room', room: room.name });
   }
 
   /** @param {Room} room @param {boolean} isTyping */
@@ -141,20 +141,14 @@ export class Chat {
       case 'changed':
         return room && this.#durable(room, event);
       case 'user_joined':
-        room?.people.joined(/** @type {any} */ (event));
-        return this.#changed('people', room);
       case 'user_left':
-        room?.people.left(/** @type {any} */ (event));
-        room?.typists.stopped(event.user?.id);
-        this.#changed('typing', room);
-        return this.#changed('people', room);
       case 'presence':
-        room?.people.replace(/** @type {any} */ (event));
+        room?.presence(event);
+        this.#changed('typing', room);
         return this.#changed('people', room);
       case 'user_typing':
         if (event.user?.id === this.user?.id) return undefined;
-        if (event.is_typing) room?.typists.started(event.user, Date.now(), this.limits.typing_expiry_ms);
-        else room?.typists.stopped(event.user?.id);
+        room?.typing(event, Date.now(), this.limits.typing_expiry_ms);
         return this.#changed('typing', room);
       case 'read_marker':
         room?.state.readUpTo(event.read_seq, event.unread);
@@ -199,7 +193,8 @@ export class Chat {
     try {
       list = await this.connection.request({ type: 'get_rooms' });
     } catch (error) {
-      if (isWorthWaiting(error)) setTimeout(() => this.#loadRooms(), retryAfterMs(error));
+      const waitMs = error instanceof RequestError ? retryAfterMs(error) : null;
+      if (waitMs !== null) setTimeout(() => this.#loadRooms(), waitMs);
       return;
     }
     const before = this.rooms;
@@ -229,8 +224,9 @@ export class Chat {
     } catch (error) {
       if (!(error instanceof RequestError) || error.code === 'disconnected') return;
       room.joining = false;
-      if (isWorthWaiting(error)) {
-        setTimeout(() => this.#join(room), retryAfterMs(error));
+      const waitMs = retryAfterMs(error);
+      if (waitMs !== null) {
+        setTimeout(() => this.#join(room), waitMs);
       } else {
         room.left(error.message);
         this.#changed('rooms', room);
@@ -249,9 +245,7 @@ export class Chat {
     if (isFirst) room.state.readUpTo(event.last_seq, 0);
     for (const message of event.messages) this.#settle(message);
     this.outbox?.settledUpTo(room.name, event.last_seq);
-    const missed = room.aheadSeq > (room.state.lastSeq ?? 0);
-    room.aheadSeq = 0;
-    if (missed) this.#join(room);
+    if (room.missedSomething()) this.#join(room);
     this.#changed('rooms', room);
     this.#changed('messages', room);
     this.#changed('people', room);
@@ -280,11 +274,7 @@ export class Chat {
     if (message.key !== null && message.user?.id === this.user?.id) this.outbox?.seen(message.key);
   }
 
-  /**
-   * An acked message is in the room, so the room must hear of it; if it does not, it asks.
-   * @param {string} name
-   * @param {number} seq
-   */
+  /** An acked message is in the room, so the room hears of it or asks. @param {string} name @param {number} seq */
   #expectEcho(name, seq) {
     const room = this.rooms.get(name);
     if (!room) return;
@@ -300,12 +290,7 @@ function isReady(room) {
   return !room?.joined || room.live;
 }
 
-/** @param {unknown} error @returns {error is RequestError} */
-function isWorthWaiting(error) {
-  return error instanceof RequestError && WORTH_WAITING.has(error.code);
-}
-
-/** @param {RequestError} error */
+/** Milliseconds until asking again makes sense, or null when it never will. @param {RequestError} error */
 function retryAfterMs(error) {
-  return error.retry_after_ms ?? JOIN_RETRY_MS;
+  return WORTH_WAITING.has(error.code) ? (error.retry_after_ms ?? JOIN_RETRY_MS) : null;
 }

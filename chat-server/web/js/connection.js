@@ -72,7 +72,7 @@ export class Connection {
   }
 
   retryNow() {
-    if (this.state.name === 'waiting') this.#dial();
+    if (this.state.name === 'waiting' || this.state.name === 'ended') this.#dial();
   }
 
   /** Sends what needs no answer; lost when there is no connection. @param {Frame} frame */
@@ -159,7 +159,7 @@ export class Connection {
   #awake = () => {
     if (document.visibilityState === 'hidden') return;
     if (this.state.name === 'open') this.#pingAfter(0);
-    else if (navigator.onLine) this.retryNow();
+    else if (this.state.name === 'waiting' && navigator.onLine) this.#dial();
   };
 
   /** @param {number} code @param {string} reason */

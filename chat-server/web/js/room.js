@@ -51,6 +51,29 @@ export class Room {
     this.people.online = info.online;
   }
 
+  /** Whether a number arrived behind a hole that joining again did not fill; asked once. */
+  missedSomething() {
+    const missed = this.aheadSeq > (this.state.lastSeq ?? 0);
+    this.aheadSeq = 0;
+    return missed;
+  }
+
+  /** Somebody became present or absent. @param {any} event `user_joined`, `user_left` or `presence` */
+  presence(event) {
+    if (event.type === 'presence') this.people.replace(event);
+    else if (event.type === 'user_joined') this.people.joined(event);
+    else {
+      this.people.left(event);
+      this.typists.stopped(event.user?.id);
+    }
+  }
+
+  /** @param {any} event `user_typing` @param {number} now @param {number} expiryMs */
+  typing(event, now, expiryMs) {
+    if (event.is_typing) this.typists.started(event.user, now, expiryMs);
+    else this.typists.stopped(event.user?.id);
+  }
+
   /** The connection is gone: what was held stays, what was ephemeral goes. */
   disconnected() {
     this.live = false;

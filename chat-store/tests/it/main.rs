@@ -1,1 +1,21 @@
-//! (placeholder)
+//! The store against both databases. PostgreSQL takes part where `CHAT_TEST_POSTGRES_URL` names a throw-away server.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "these are tests"
+)]
+
+mod away;
+mod chat;
+mod contract;
+mod database;
+mod database_url;
+mod migrations;
+mod password;
+mod plans;
+mod racing;
+mod schema;
+mod worker_pool;
+mod writer;

@@ -1,0 +1,209 @@
+//! The command line: what may be asked for, and the texts of `--help`.
+
+use std::path::PathBuf;
+
+use chat_domain::{DisplayName, RoomDescription, RoomName, Username};
+use clap::{Args, Parser, Subcommand};
+
+/// People that `seed` makes, at most.
+const SEED_USERS_MAX: i64 = 10_000;
+/// Messages that `seed` makes, at most.
+const SEED_MESSAGES_MAX: i64 = 1_000_000;
+/// Migrations that `migrate down` takes back at once, at most.
+const DOWN_STEPS_MAX: i64 = 1_000;
+
+const AFTER_HELP: &str = "\
+The database is the one that --database-url names, else DATABASE_URL, else the one whose URL stands in the file \
+that DATABASE_URL_FILE names, else the SQLite file chat.db in the data directory. \
+A server may run meanwhile: it obeys what is changed here within a second.
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage, configuration or value
+  3  the database is not in the wanted state (none there, or migrations pending)
+  4  no such user or room
+  5  a user or room of that name exists already
+  7  the database can't be reached
+
+Examples:
+  chat-cli migrate up
+  chat-cli seed
+  chat-cli user add ann --display-name \"Ann Miller\"
+  chat-cli --json room list";
+
+/// Administers the chat: migrations, users, rooms, seed data.
+#[derive(Debug, Parser)]
+#[command(name = "chat-cli", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME [env: DATABASE_URL or DATABASE_URL_FILE].
+    ///
+    /// Other people of this machine can read a command line: a URL with a password belongs into the environment
+    /// or the file.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// Where the SQLite file chat.db lies when no database is named.
+    #[arg(long, global = true, env = "CHAT_DATA_DIR", default_value = "./data", value_name = "PATH")]
+    pub(crate) data_dir: PathBuf,
+
+    /// Print one JSON document on standard output, and errors as a JSON object on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Brings the database to the form this program needs, and back.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Adds the default rooms and, if asked, demo people and messages.
+    ///
+    /// The database must be migrated. The same numbers add nothing a second time. Demo people can't sign in: they
+    /// have no password. Pages that are open meanwhile learn of demo messages at the next message of the room.
+    Seed(Seed),
+    /// Adds, lists and changes users.
+    #[command(subcommand)]
+    User(User),
+    /// Adds, lists and archives rooms.
+    #[command(subcommand)]
+    Room(Room),
+}
+
+/// What to do with migrations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Migrate {
+    /// Applies all pending migrations; makes the SQLite file if there is none.
+    Up,
+    /// Takes the last migrations back, with the data that only they hold. Stop the servers first.
+    Down(Down),
+    /// Lists the migrations; exit code 3 if some are pending.
+    Status,
+}
+
+/// How far back to go.
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// How many migrations to take back.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=DOWN_STEPS_MAX))]
+    pub(crate) steps: u32,
+    /// Don't ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What to add besides the default rooms.
+#[derive(Debug, Args)]
+pub(crate) struct Seed {
+    /// Demo people, called demo-1, demo-2 …, members of all default rooms.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEED_USERS_MAX))]
+    pub(crate) users: Option<u32>,
+    /// Messages of these people in the default rooms, in all.
+    #[arg(long, value_name = "M", requires = "users", value_parser = clap::value_parser!(u32).range(1..=SEED_MESSAGES_MAX))]
+    pub(crate) messages: Option<u32>,
+}
+
+/// What to do with users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Adds a user; asks for the password.
+    Add(AddUser),
+    /// Lists all users.
+    List,
+    /// Gives a user a new password and signs them out everywhere.
+    Passwd(Passwd),
+    /// Shuts a user out, at once and on every device.
+    Disable(Named),
+    /// Lets a disabled user in again.
+    Enable(Named),
+}
+
+/// A user to be added.
+#[derive(Debug, Args)]
+pub(crate) struct AddUser {
+    /// The user name: a-z, 0-9, and after the first character . _ -; 2 to 32 characters.
+    pub(crate) name: Username,
+    /// The shown name; without it the user name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) display_name: Option<DisplayName>,
+    /// Where the password comes from.
+    #[command(flatten)]
+    pub(crate) password: PasswordSource,
+}
+
+/// Whose password to change.
+#[derive(Debug, Args)]
+pub(crate) struct Passwd {
+    /// The user name.
+    pub(crate) name: Username,
+    /// Where the password comes from.
+    #[command(flatten)]
+    pub(crate) password: PasswordSource,
+}
+
+/// Where a password comes from; never from the command line, which others can read.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordSource {
+    /// Read the password (8 to 1,024 bytes) from the first line of standard input instead of asking.
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+/// Which user.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The user name.
+    pub(crate) name: Username,
+}
+
+/// What to do with rooms.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Room {
+    /// Adds a room.
+    Add(AddRoom),
+    /// Lists the rooms.
+    List(ListRooms),
+    /// Archives a room: nobody joins, reads or writes in it any more. Its messages stay stored.
+    Archive(ArchiveRoom),
+}
+
+/// A room to be added.
+#[derive(Debug, Args)]
+pub(crate) struct AddRoom {
+    /// The room's name: a-z, 0-9, and after the first character . _ -; 1 to 100 characters.
+    pub(crate) name: RoomName,
+    /// What the room is about, up to 500 characters.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<RoomDescription>,
+    /// Don't write a message when somebody becomes or ceases to be a member.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Which rooms to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListRooms {
+    /// Archived rooms too.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Which room to archive.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveRoom {
+    /// The room's name.
+    pub(crate) name: RoomName,
+}

@@ -1,0 +1,248 @@
+//! What follows a commit: each room's frames are encoded once, and every shard gets them with its answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chat_domain::{
+    Command, CommandError, LeaveReason, Message, Outcome, RepositoryError, RoomId, RoomName, Seq, Timestamp,
+    UserId,
+};
+use chat_protocol::ServerEvent;
+use chat_protocol::events::{Ack, NewMessage, RoomLeft, RoomLeftReason};
+use chat_store::{CommitSink, Completed, Store};
+
+use crate::credit::Credit;
+use crate::failure::Failure;
+use crate::frame;
+use crate::node::Node;
+use crate::shard::inbox::{RoomFrames, ShardEvent};
+use crate::store_access::Ticket;
+
+/// Frames that fill a hole in one room, at most; a client that misses more catches up by itself.
+const HEALED_MAX: u32 = 500;
+
+/// Tells the shards of each commit, on the writer's thread.
+pub(crate) struct Committed {
+    node: Arc<Node>,
+    store: Store,
+    credit: Arc<Credit>,
+}
+
+impl Committed {
+    pub(crate) fn new(node: Arc<Node>, store: Store) -> Self {
+        Self { node, store, credit: Arc::default() }
+    }
+}
+
+impl CommitSink<Ticket> for Committed {
+    fn committed(&mut self, batch: Vec<Completed<Ticket>>, _now: Timestamp) {
+        let mut report = Report::new(self.node.inboxes.len());
+        let mut left = Vec::new();
+        self.heal_doubtful(&batch, &mut report);
+        for Completed { ticket, command, result } in batch {
+            match &result {
+                Ok(outcome) => self.note(&command, outcome, &mut report, &mut left),
+                Err(error) => self.note_failure(&command, error),
+            }
+            self.answer(ticket, result, &mut report);
+        }
+        self.hand_out(report);
+        for (room_id, user_id) in left {
+            end_membership(&self.node, room_id, user_id, RoomLeftReason::Left);
+        }
+    }
+
+    fn wait_for_credit(&mut self) {
+        self.credit.wait();
+    }
+}
+
+/// What a commit has for the shards.
+struct Report {
+    rooms: BTreeMap<RoomId, Building>,
+    answers: Vec<Vec<(u64, Result<Ack, Failure>)>>,
+}
+
+struct Building {
+    name: RoomName,
+    first: Seq,
+    last: Seq,
+    frames: Vec<u8>,
+}
+
+impl Report {
+    fn new(shards: usize) -> Self {
+        Self { rooms: BTreeMap::new(), answers: (0..shards).map(|_| Vec::new()).collect() }
+    }
+
+    /// Adds a message; those of a room come in ascending order.
+    fn add(&mut self, node: &Node, message: Message) {
+        let (room_id, seq) = (message.room_id, message.changed_seq);
+        let building = match self.rooms.entry(room_id) {
+            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                let Some(name) = node.directory.name(room_id) else { return };
+                vacant.insert(Building { name, first: seq, last: seq, frames: Vec::with_capacity(512) })
+            }
+        };
+        building.last = seq;
+        let event = ServerEvent::NewMessage(NewMessage {
+            room: building.name.clone(),
+            seq,
+            message: message.into(),
+        });
+        frame::append_event(&event, None, &mut building.frames);
+    }
+}
+
+impl Committed {
+    /// Keeps what the node must know of an outcome.
+    fn note(
+        &self,
+        command: &Command,
+        outcome: &Outcome,
+        report: &mut Report,
+        left: &mut Vec<(RoomId, UserId)>,
+    ) {
+        let message = match outcome {
+            Outcome::MessageSent(sent) => sent.is_new.then(|| sent.message.clone()),
+            Outcome::RoomJoined(joined) => {
+                self.node.directory.set_members(joined.participant.room_id, joined.members);
+                joined.message.clone()
+            }
+            Outcome::RoomLeft(gone) => {
+                if let Command::LeaveRoom(leave) = command {
+                    self.node.directory.set_members(leave.room_id, gone.members);
+                    left.push((leave.room_id, leave.user_id));
+                }
+                gone.message.clone()
+            }
+            _ => None,
+        };
+        if let Some(message) = message {
+            report.add(&self.node, message);
+        }
+    }
+
+    /// A commit that failed may be stored all the same.
+    fn note_failure(&self, command: &Command, error: &CommandError) {
+        let is_unknown = matches!(error, CommandError::Repository(RepositoryError::Unavailable(_)));
+        if let (true, Some(room_id)) = (is_unknown, numbering(command)) {
+            self.node.tops.doubt(room_id);
+        }
+    }
+
+    fn answer(&self, ticket: Ticket, result: Result<Outcome, CommandError>, report: &mut Report) {
+        match ticket {
+            Ticket::Nobody => {}
+            Ticket::Call(caller) => drop(caller.send(result)),
+            Ticket::Request { shard, request } => {
+                let answer = match result {
+                    Ok(Outcome::MessageSent(sent)) => match self.node.directory.name(sent.message.room_id) {
+                        Some(room) => Ok(Ack::of_message(room, &sent)),
+                        None => Err(Failure::internal("a message of an unknown room")),
+                    },
+                    Ok(_) => Ok(Ack::default()),
+                    Err(error) => Err(error.into()),
+                };
+                if let Some(answers) = report.answers.get_mut(shard) {
+                    answers.push((request, answer));
+                }
+            }
+        }
+    }
+
+    /// Fills holes in front of the frames, and posts the report to every shard.
+    fn hand_out(&self, report: Report) {
+        let rooms: Vec<RoomFrames> = report
+            .rooms
+            .into_iter()
+            .map(|(room_id, building)| {
+                let mut frames = Vec::new();
+                let mut first = building.first;
+                if let Some(after) = self.node.tops.tell(room_id, building.first, building.last) {
+                    frames = self.missing(room_id, &building.name, after, building.first);
+                    first = after.next();
+                }
+                frames.extend_from_slice(&building.frames);
+                RoomFrames { room_id, first, last: building.last, frames: frames.into() }
+            })
+            .collect();
+        for (inbox, answers) in self.node.inboxes.iter().zip(report.answers) {
+            if !rooms.is_empty() || !answers.is_empty() {
+                let credit = self.credit.share();
+                inbox.post(ShardEvent::Committed { rooms: rooms.clone(), answers, credit });
+            }
+        }
+    }
+
+    /// The frames of the changes above `after` and below `before`, read from the database.
+    fn missing(&self, room_id: RoomId, name: &RoomName, after: Seq, before: Seq) -> Vec<u8> {
+        let mut frames = Vec::new();
+        for message in self.changes(room_id, after) {
+            if message.changed_seq < before {
+                let (room, seq) = (name.clone(), message.changed_seq);
+                let event = ServerEvent::NewMessage(NewMessage { room, seq, message: message.into() });
+                frame::append_event(&event, None, &mut frames);
+            }
+        }
+        frames
+    }
+
+    fn changes(&self, room_id: RoomId, after: Seq) -> Vec<Message> {
+        let read = self.store.read(|repository| repository.list_changes(room_id, after, HEALED_MAX));
+        read.unwrap_or_else(|error: RepositoryError| {
+            tracing::warn!(%error, %room_id, "a hole in a room could not be read");
+            self.node.tops.doubt(room_id);
+            Vec::new()
+        })
+    }
+
+    /// After a commit succeeds again: tells what an earlier one stored although it seemed to fail.
+    fn heal_doubtful(&self, batch: &[Completed<Ticket>], report: &mut Report) {
+        if !batch.iter().any(|completed| completed.result.is_ok()) {
+            return;
+        }
+        let newest: BTreeMap<RoomId, Seq> = batch
+            .iter()
+            .filter_map(|completed| match &completed.result {
+                Ok(Outcome::MessageSent(sent)) if sent.is_new => Some((sent.message.room_id, sent.message.seq)),
+                _ => None,
+            })
+            .rev()
+            .collect();
+        for (room_id, told) in self.node.tops.take_doubtful() {
+            // What this batch itself stored comes with the batch.
+            let before = newest.get(&room_id).copied();
+            for message in self.changes(room_id, told) {
+                if before.is_none_or(|before| message.changed_seq < before) {
+                    report.add(&self.node, message);
+                }
+            }
+        }
+    }
+}
+
+/// The room in which a command takes a number.
+fn numbering(command: &Command) -> Option<RoomId> {
+    match command {
+        Command::SendMessage(send) => Some(send.room_id),
+        Command::JoinRoom(join) => Some(join.room_id),
+        Command::LeaveRoom(leave) => Some(leave.room_id),
+        _ => None,
+    }
+}
+
+/// Ends what a person hears of a room, on all connections of this node.
+pub(crate) fn end_membership(node: &Node, room_id: RoomId, user_id: UserId, reason: RoomLeftReason) {
+    let Some(room) = node.directory.name(room_id) else { return };
+    if let Some(user) = node.presence.user(room_id, user_id) {
+        node.stop_typing(room_id, &user);
+    }
+    node.presence.remove(room_id, user_id, LeaveReason::Left, node.clock.now());
+    let frame = frame::of_event(&ServerEvent::RoomLeft(RoomLeft { room, reason }), None);
+    for inbox in node.inboxes.iter() {
+        let user_id = Some(user_id);
+        inbox.post(ShardEvent::Unsubscribe { room_id, user_id, frame: frame.clone() });
+    }
+}

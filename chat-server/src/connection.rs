@@ -1,0 +1,9 @@
+//! One connection: a reader task around the WebSocket library; what it writes goes through the shard's dispatcher.
+
+mod admission;
+mod io;
+mod reader;
+pub(crate) mod socket;
+
+pub(crate) use admission::{Admission, connected};
+pub(crate) use reader::serve;

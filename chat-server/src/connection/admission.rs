@@ -1,0 +1,96 @@
+//! Who may come in on a connection: decided on the upgrade, or by the first frame.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use chat_domain::SignedIn;
+use chat_protocol::events::Status;
+use chat_protocol::{ClientEvent, CloseCode, ErrorCode, Limits, PROTOCOL_LEVEL, Request, ServerEvent, decode};
+use tokio::io::AsyncRead;
+
+use crate::connection::reader::{Incoming, Reader};
+use crate::connection::socket::SocketWriter;
+use crate::failure::Failure;
+use crate::shard::{Gone, Shard};
+
+/// What the upgrade found out.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// Somebody is signed in, by the cookie or a bearer token.
+    SignedIn(SignedIn),
+    /// Nobody yet: the first frame signs in.
+    FirstFrame,
+    /// A page came with a stale cookie. It can't see an HTTP status, so it gets a close code.
+    Stale,
+}
+
+/// The name and version that a client sees.
+const SERVER: &str = concat!("chat-server ", env!("CARGO_PKG_VERSION"));
+
+/// Signs somebody in on a new connection, or says with which code it ends.
+pub(crate) async fn admit<R: AsyncRead + Unpin, W: SocketWriter>(
+    reader: &mut Reader<R, W>,
+    admission: Admission,
+) -> Result<(), Option<CloseCode>> {
+    match admission {
+        Admission::Stale => Err(Some(CloseCode::SessionExpired)),
+        Admission::SignedIn(signed_in) => welcome(reader, signed_in, None).map_err(|Gone| None),
+        Admission::FirstFrame => {
+            let limit = Duration::from_millis(reader.shard.node.timers.sign_in_timeout_ms);
+            let signed_in = tokio::time::timeout(limit, first_frames(reader)).await;
+            signed_in.unwrap_or(Err(Some(CloseCode::SignInTimeout)))
+        }
+    }
+}
+
+/// Reads frames until one of them signs somebody in.
+async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
+    reader: &mut Reader<R, W>,
+) -> Result<(), Option<CloseCode>> {
+    loop {
+        let text = match reader.next().await {
+            Incoming::Text(text) => text,
+            Incoming::Ended(code) => return Err(code),
+        };
+        let (id, failure) = match decode(&text) {
+            Ok(Request { id, event: ClientEvent::Connect(connect) }) => {
+                match reader.shard.node.sign_in(&connect.token).await {
+                    Ok(Some(signed_in)) => return welcome(reader, signed_in, id).map_err(|Gone| None),
+                    Ok(None) => (id, Failure::unauthenticated()),
+                    Err(failure) => (id, failure),
+                }
+            }
+            Ok(Request { id, .. }) => {
+                (id, Failure::new(ErrorCode::Unauthenticated, "sign in first: connect {token}"))
+            }
+            Err(bad) => (bad.id, Failure::new(bad.code, bad.message)),
+        };
+        let answered = reader.shard.answer(reader.key, id.as_deref(), &failure.into_event());
+        answered.map_err(|Gone| None)?;
+    }
+}
+
+fn welcome<R, W: SocketWriter>(
+    reader: &Reader<R, W>,
+    signed_in: SignedIn,
+    id: Option<String>,
+) -> Result<(), Gone> {
+    let status = connected(&reader.shard, &signed_in);
+    reader.shard.identify(reader.key, signed_in)?;
+    reader.shard.answer(reader.key, id.as_deref(), &status)
+}
+
+/// What a signed-in client is told.
+pub(crate) fn connected<W: SocketWriter>(shard: &Rc<Shard<W>>, signed_in: &SignedIn) -> ServerEvent {
+    ServerEvent::Status(Status::Connected {
+        user: signed_in.user.summary.clone().into(),
+        epoch: shard.node.epoch.clone(),
+        protocol: PROTOCOL_LEVEL,
+        server: SERVER.to_owned(),
+        limits: Limits {
+            typing_start_interval_ms: shard.node.timers.typing.start_interval_ms,
+            typing_expiry_ms: shard.node.timers.typing.expiry_ms,
+            ..Limits::default()
+        },
+    })
+}

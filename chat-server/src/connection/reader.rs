@@ -1,0 +1,210 @@
+//! The reader task: frames in, one after the other, until the connection ends.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use chat_protocol::{CloseCode, FRAME_BYTES_MAX};
+use futures_util::StreamExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Notify;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::connection::admission::{Admission, admit};
+use crate::connection::io::ReaderIo;
+use crate::connection::socket::SocketWriter;
+use crate::handlers;
+use crate::shard::outbox::READ_BYTES_MAX;
+use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
+use crate::shard::{ConnectionKey, Gone, Shard};
+
+/// Bytes of the read buffer. It stays allocated while the connection is idle, and is zero-filled at every read.
+const READ_BUFFER_BYTES: usize = 2 * 1024;
+/// Bytes that a client may still send while its connection is closed, at most.
+const FAREWELL_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What comes from a client.
+pub(crate) enum Incoming {
+    /// A text frame.
+    Text(Utf8Bytes),
+    /// The end, and the code that the server answers with if it has one.
+    Ended(Option<CloseCode>),
+}
+
+/// The reading side of one connection.
+pub(crate) struct Reader<R, W> {
+    pub(crate) shard: Rc<Shard<W>>,
+    pub(crate) key: ConnectionKey,
+    socket: WebSocketStream<ReaderIo<R, W>>,
+    wake: Rc<Notify>,
+    /// Whether the client's frames can still be read: not after one that breaks the protocol.
+    is_sound: bool,
+}
+
+/// Removes the connection when its task ends, however it ends.
+struct Registration<W: SocketWriter>(Rc<Shard<W>>, ConnectionKey);
+
+impl<W: SocketWriter> Drop for Registration<W> {
+    fn drop(&mut self) {
+        self.0.remove(self.1);
+    }
+}
+
+/// Serves one connection from the upgrade to its end. `leftover` is what came behind the handshake.
+pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
+    shard: Rc<Shard<W>>,
+    (reader, writer): (R, W),
+    leftover: Vec<u8>,
+    admission: Admission,
+) {
+    let (key, wake) = shard.open(writer, shard.node.clock.now());
+    let _registration = Registration(Rc::clone(&shard), key);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX));
+    let io = ReaderIo { reader, shard: Rc::clone(&shard), key };
+    let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
+    let mut reader = Reader { shard, key, socket, wake, is_sound: true };
+    // Boxed, so that the idle connection's task doesn't keep their size.
+    let code = match Box::pin(admit(&mut reader, admission)).await {
+        Ok(()) => reader.read_all().await,
+        Err(code) => code,
+    };
+    Box::pin(reader.say_farewell(code)).await;
+}
+
+impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
+    /// Handles frames until the connection ends; gives back the code to close it with.
+    async fn read_all(&mut self) -> Option<CloseCode> {
+        loop {
+            if self.wait_for_room().await.is_err() {
+                return None;
+            }
+            match self.next().await {
+                Incoming::Ended(code) => return code,
+                Incoming::Text(text) => {
+                    if handlers::handle(&self.shard, self.key, &text).await.is_err() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the client has taken enough of what it was sent, and enough of its sends are answered.
+    async fn wait_for_room(&self) -> Result<(), Gone> {
+        loop {
+            let has_room = self.shard.with(self.key, |connection| {
+                if connection.lifecycle != Lifecycle::Open {
+                    return Err(Gone);
+                }
+                let has_room =
+                    connection.outbox.bytes() <= READ_BYTES_MAX && connection.in_flight < IN_FLIGHT_MAX;
+                connection.is_reader_waiting = !has_room;
+                Ok(has_room)
+            })??;
+            if has_room {
+                return Ok(());
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// The next text frame, or the end.
+    pub(crate) async fn next(&mut self) -> Incoming {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.wake.notified() => {
+                    if !self.is_open() {
+                        return Incoming::Ended(None);
+                    }
+                }
+                message = self.socket.next() => {
+                    self.hear();
+                    match message {
+                        Some(Ok(Message::Text(text))) => return Incoming::Text(text),
+                        Some(Ok(Message::Binary(_))) => return Incoming::Ended(Some(CloseCode::Unsupported)),
+                        // The library answers pings and closes by itself with the next read.
+                        Some(Ok(_)) => {}
+                        None => return Incoming::Ended(None),
+                        Some(Err(error)) => {
+                            self.is_sound = false;
+                            return Incoming::Ended(close_code(&error));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.shard.with(self.key, |connection| connection.lifecycle == Lifecycle::Open) == Ok(true)
+    }
+
+    /// Notes that something came.
+    fn hear(&self) {
+        let now = self.shard.node.clock.now();
+        drop(self.shard.with(self.key, |connection| {
+            connection.heard_at = now;
+            connection.is_pinged = false;
+        }));
+    }
+
+    /// Sends the close frame and what waits before it, and gives the client some time to answer.
+    async fn say_farewell(&mut self, code: Option<CloseCode>) {
+        if let Some(code) = code {
+            self.shard.close(self.key, code);
+        }
+        let limit = Duration::from_millis(self.shard.node.timers.close_timeout_ms);
+        drop(tokio::time::timeout(limit, self.flush()).await);
+        let is_closing = self.shard.with(self.key, |connection| connection.lifecycle == Lifecycle::Closing);
+        if is_closing == Ok(true) {
+            drop(tokio::time::timeout(limit, self.await_answer()).await);
+        }
+    }
+
+    /// Waits until everything is written, or nothing more can be.
+    async fn flush(&self) {
+        loop {
+            let is_done = self.shard.with(self.key, |connection| {
+                connection.is_reader_waiting = true;
+                connection.outbox.bytes() == 0 || connection.lifecycle == Lifecycle::Broken
+            });
+            if is_done != Ok(false) {
+                return;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// Reads until the client closes too. Ending with unread bytes would reset the connection and lose the close frame.
+    async fn await_answer(&mut self) {
+        if self.is_sound {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if message.is_close() {
+                    return;
+                }
+            }
+        } else {
+            let mut rest = (&mut self.socket.get_mut().reader).take(FAREWELL_BYTES_MAX);
+            let mut scratch = [0; 1024];
+            while rest.read(&mut scratch).await.is_ok_and(|bytes| bytes > 0) {}
+        }
+    }
+}
+
+/// The code that answers what the WebSocket library found wrong; `None` if nobody is there to read it.
+fn close_code(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(CloseCode::ProtocolError),
+        Error::Utf8(_) => Some(CloseCode::InvalidUtf8),
+        Error::Capacity(_) => Some(CloseCode::TooBig),
+        _ => None,
+    }
+}

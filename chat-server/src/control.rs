@@ -1,0 +1,181 @@
+//! What this node does of its own accord: it obeys the control log, tells presence and typing, writes presence down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_domain::{
+    Command, ControlAction, ControlEntry, ControlSeq, PresenceChange, Repository, RepositoryError, Room, RoomId,
+    SessionId, UserId,
+};
+use chat_protocol::events::{RoomLeft, RoomLeftReason, UserJoined, UserLeft};
+use chat_protocol::{CloseCode, ServerEvent};
+
+use crate::committed::end_membership;
+use crate::failure::Failure;
+use crate::frame;
+use crate::node::Node;
+use crate::shard::dispatcher::presence_of;
+use crate::shard::inbox::ShardEvent;
+use crate::store_access::Ticket;
+
+/// Entries of the control log read at once, at most; more are read the next time.
+const ENTRIES_MAX: u32 = 500;
+/// Rooms that a node knows, at most.
+pub(crate) const ROOMS_KNOWN_MAX: u32 = 10_000;
+/// Changes of presence told one by one; more at once are told as a whole list.
+const CHANGES_TOLD_MAX: usize = 50;
+/// Presence records in one command.
+const RECORDS_MAX: usize = 500;
+
+/// Obeys the control log from `seen` on, until the task is dropped.
+pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
+    let poll = Duration::from_millis(node.timers.control_poll_ms);
+    let mut is_away = false;
+    loop {
+        // A poll is due; a change of this very process need not wait for it.
+        drop(tokio::time::timeout(poll, node.control_changed.notified()).await);
+        match node.read(move |repository| News::read(repository, seen)).await {
+            Ok(news) => {
+                is_away = false;
+                seen = news.obey(&node).unwrap_or(seen);
+            }
+            Err(Failure { message, .. }) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    tracing::warn!(message, "the control log can't be read");
+                }
+            }
+        }
+    }
+}
+
+/// What is new in the control log, with what is needed to obey it.
+struct News {
+    entries: Vec<ControlEntry>,
+    /// All rooms, if any of them appeared or went.
+    rooms: Option<Vec<Room>>,
+    /// Memberships that ended and are still ended: whoever is back by now is not thrown out.
+    ended: Vec<(RoomId, UserId)>,
+}
+
+impl News {
+    fn read(repository: &mut dyn Repository, seen: ControlSeq) -> Result<Self, RepositoryError> {
+        let entries = repository.list_control(seen, ENTRIES_MAX)?;
+        let mut rooms = None;
+        let mut ended = Vec::new();
+        for entry in &entries {
+            match entry.action {
+                Some(ControlAction::RoomAdded { .. } | ControlAction::RoomArchived { .. }) if rooms.is_none() => {
+                    rooms = Some(repository.list_rooms(ROOMS_KNOWN_MAX)?);
+                }
+                Some(ControlAction::MemberLeft { room_id, user_id }) => {
+                    let member = repository.find_members(&[(room_id, user_id)])?.pop().flatten();
+                    if member.is_none_or(|member| member.participant.is_none()) {
+                        ended.push((room_id, user_id));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { entries, rooms, ended })
+    }
+
+    /// Does what the entries say; gives back the number of the last one.
+    fn obey(self, node: &Node) -> Option<ControlSeq> {
+        if let Some(rooms) = self.rooms {
+            node.directory.replace(rooms);
+            node.broadcast_to_all(&ServerEvent::RoomsChanged {});
+        }
+        for (room_id, user_id) in self.ended {
+            end_membership(node, room_id, user_id, RoomLeftReason::Left);
+        }
+        for action in self.entries.iter().filter_map(|entry| entry.action) {
+            tracing::debug!(action = action.name(), "control log");
+            match action {
+                ControlAction::SessionClosed { user_id, session_id } => {
+                    close(node, user_id, Some(session_id), CloseCode::SignedOut);
+                }
+                ControlAction::SessionsClosed { user_id } => close(node, user_id, None, CloseCode::SignedOut),
+                ControlAction::UserDisabled { user_id } => close(node, user_id, None, CloseCode::Disabled),
+                ControlAction::RoomArchived { room_id } => archive(node, room_id),
+                ControlAction::UserEnabled { .. }
+                | ControlAction::RoomAdded { .. }
+                | ControlAction::MemberLeft { .. } => {}
+            }
+        }
+        self.entries.last().map(|entry| entry.seq)
+    }
+}
+
+/// Closes a person's connections, or those of one session.
+fn close(node: &Node, user_id: UserId, session_id: Option<SessionId>, code: CloseCode) {
+    for address in node.connections.of_user(user_id) {
+        let is_meant = session_id.is_none_or(|session_id| address.session_id == session_id);
+        if let (true, Some(inbox)) = (is_meant, node.inboxes.get(address.shard)) {
+            inbox.post(ShardEvent::Close { address, code });
+        }
+    }
+}
+
+fn archive(node: &Node, room_id: RoomId) {
+    let Some(room) = node.directory.name(room_id) else { return };
+    let event = ServerEvent::RoomLeft(RoomLeft { room, reason: RoomLeftReason::Archived });
+    let frame = frame::of_event(&event, None);
+    for inbox in node.inboxes.iter() {
+        inbox.post(ShardEvent::Unsubscribe { room_id, user_id: None, frame: frame.clone() });
+    }
+}
+
+/// Tells presence and ends typing, until the task is dropped.
+pub(crate) async fn run_ephemeral(node: Arc<Node>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(node.timers.presence_flush_ms));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        node.sweep_typing();
+        for (room_id, changes) in node.presence.take_untold(node.clock.now()) {
+            tell_presence(&node, room_id, changes);
+        }
+    }
+}
+
+fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange>) {
+    if changes.len() > CHANGES_TOLD_MAX {
+        let Some(event) = presence_of(node, room_id) else { return };
+        let frame = frame::of_event(&event, None);
+        for inbox in node.inboxes.iter() {
+            inbox.post_ephemeral(ShardEvent::Ephemeral { room_id, frame: frame.clone(), except: None });
+        }
+        return;
+    }
+    let Some(room) = node.directory.name(room_id) else { return };
+    let (members, online) = (node.directory.members(room_id), node.presence.online(room_id));
+    for change in changes {
+        let (user_id, room, user) = (change.user.id, room.clone(), change.user.into());
+        let event = match change.left {
+            None => ServerEvent::UserJoined(UserJoined { room, user, members, online }),
+            Some(reason) => {
+                ServerEvent::UserLeft(UserLeft { room, user, reason: reason.into(), members, online })
+            }
+        };
+        node.broadcast_ephemeral(room_id, &event, user_id);
+    }
+}
+
+/// Writes presence down and clears doubts about failed commits, until the task is dropped.
+pub(crate) async fn run_upkeep(node: Arc<Node>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(node.timers.upkeep_ms));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let records = node.presence.take_unwritten();
+        let has_doubts = node.tops.has_doubts();
+        let Ok(store) = node.store() else { continue };
+        for records in records.chunks(RECORDS_MAX) {
+            drop(store.submit(Command::RecordPresence(records.to_vec()), Ticket::Nobody));
+        }
+        if has_doubts {
+            // An empty commit: when it succeeds, the doubts are cleared with it.
+            drop(store.submit(Command::RecordPresence(Vec::new()), Ticket::Nobody));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Every failure as what a client is told: a code, a text, and when to try again. One table for all of them.
+
+use chat_domain::{
+    AccessError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError, OpenSessionError, RegisterUserError,
+    RepositoryError, SendMessageError,
+};
+use chat_protocol::events::Error;
+use chat_protocol::{ErrorCode, ServerEvent};
+
+/// What a client is told of a failure. The text is harmless; the log says the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+/// When to try again what the store could not do, in milliseconds.
+const STORE_RETRY_AFTER_MS: u64 = 1_000;
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let retry_after_ms = code.may_retry().then_some(STORE_RETRY_AFTER_MS);
+        Self { code, message: message.into(), retry_after_ms }
+    }
+
+    pub(crate) fn rate_limited(what: &str, retry_after_ms: u32) -> Self {
+        Self {
+            retry_after_ms: Some(u64::from(retry_after_ms)),
+            ..Self::new(ErrorCode::RateLimited, format!("too many {what}"))
+        }
+    }
+
+    pub(crate) fn overloaded() -> Self {
+        Self::new(ErrorCode::Overloaded, "the server has more work than it can hold; try again")
+    }
+
+    pub(crate) fn unavailable() -> Self {
+        Self::new(ErrorCode::Unavailable, "the database does not answer; try again with the same key")
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(ErrorCode::Unauthenticated, "nobody is signed in here; the token is unknown or has ended")
+    }
+
+    pub(crate) fn internal(why: &str) -> Self {
+        tracing::error!(why, "internal failure");
+        Self::new(ErrorCode::Internal, "the server failed; its log says why")
+    }
+
+    /// The failure as the answer to a request.
+    pub(crate) fn into_event(self) -> ServerEvent {
+        ServerEvent::Error(Error {
+            code: self.code,
+            message: self.message,
+            retry_after_ms: self.retry_after_ms,
+        })
+    }
+}
+
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        match &error {
+            RepositoryError::Unavailable(why) => {
+                tracing::warn!(why, "the store is unavailable");
+                Self::unavailable()
+            }
+            RepositoryError::StorageFull(why) => {
+                tracing::error!(why, "the store is full");
+                Self::new(ErrorCode::StorageFull, "there is no room left on the server's disk")
+            }
+            RepositoryError::Conflict(_) => Self::overloaded(),
+            RepositoryError::Corrupt(why) | RepositoryError::Internal(why) => Self::internal(why),
+        }
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        let code = match error {
+            AccessError::UnknownRoom => ErrorCode::UnknownRoom,
+            AccessError::RoomArchived => ErrorCode::RoomArchived,
+            AccessError::Forbidden => ErrorCode::Forbidden,
+            AccessError::NotAMember => ErrorCode::NotAMember,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<JoinRoomError> for Failure {
+    fn from(error: JoinRoomError) -> Self {
+        match error {
+            JoinRoomError::Access(error) => error.into(),
+            JoinRoomError::TooManyRooms => Self::new(ErrorCode::TooManyRooms, error.to_string()),
+            JoinRoomError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<SendMessageError> for Failure {
+    fn from(error: SendMessageError) -> Self {
+        match error {
+            SendMessageError::Access(error) => error.into(),
+            SendMessageError::KeyConflict => Self::new(ErrorCode::KeyConflict, error.to_string()),
+            SendMessageError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::SendMessage(error) => error.into(),
+            CommandError::JoinRoom(error) => error.into(),
+            CommandError::LeaveRoom(LeaveRoomError::Access(error))
+            | CommandError::MarkRead(MarkReadError::Access(error)) => error.into(),
+            CommandError::RegisterUser(error @ RegisterUserError::NameTaken) => {
+                Self::new(ErrorCode::NameTaken, error.to_string())
+            }
+            CommandError::OpenSession(error @ OpenSessionError::Forbidden) => {
+                Self::new(ErrorCode::Forbidden, error.to_string())
+            }
+            CommandError::LeaveRoom(LeaveRoomError::Repository(error))
+            | CommandError::MarkRead(MarkReadError::Repository(error))
+            | CommandError::RegisterUser(RegisterUserError::Repository(error))
+            | CommandError::OpenSession(OpenSessionError::Repository(error))
+            | CommandError::Repository(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What each event of a client does: one short function per event, each in its own file.
+
+mod connect;
+mod get_history;
+mod get_rooms;
+mod join_room;
+mod leave_room;
+mod mark_read;
+mod send_message;
+mod typing;
+
+use std::rc::Rc;
+
+use chat_protocol::{ClientEvent, Request, ServerEvent, decode};
+
+use crate::connection::socket::SocketWriter;
+use crate::failure::Failure;
+use crate::shard::{ConnectionKey, Gone, Shard};
+
+/// A handler's shard and connection.
+pub(crate) struct Scope<'s, W> {
+    shard: &'s Rc<Shard<W>>,
+    key: ConnectionKey,
+}
+
+impl<W> Clone for Scope<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Scope<'_, W> {}
+
+/// What a handler comes to: an event that answers the request, or nothing to say now.
+type Answer = Result<Option<ServerEvent>, Failure>;
+
+/// Handles one frame of a signed-in client.
+pub(crate) async fn handle<W: SocketWriter>(
+    shard: &Rc<Shard<W>>,
+    key: ConnectionKey,
+    text: &str,
+) -> Result<(), Gone> {
+    let scope = Scope { shard, key };
+    let (id, answer) = match decode(text) {
+        Ok(Request { id, event: ClientEvent::SendMessage(event) }) => {
+            // The answer comes with the commit, which this task doesn't wait for.
+            let answer = send_message::handle(scope, id.clone(), event);
+            (id, answer)
+        }
+        Ok(Request { id, event }) => {
+            let answer = Box::pin(dispatch(scope, id.as_deref(), event)).await;
+            (id, answer)
+        }
+        Err(bad) => (bad.id, Err(Failure::new(bad.code, bad.message))),
+    };
+    match answer {
+        Ok(None) => Ok(()),
+        Ok(Some(event)) => shard.answer(key, id.as_deref(), &event),
+        Err(failure) => shard.answer(key, id.as_deref(), &failure.into_event()),
+    }
+}
+
+async fn dispatch<W: SocketWriter>(scope: Scope<'_, W>, id: Option<&str>, event: ClientEvent) -> Answer {
+    match event {
+        ClientEvent::SendMessage(event) => send_message::handle(scope, id.map(str::to_owned), event),
+        ClientEvent::TypingStart(event) => typing::start(scope, &event),
+        ClientEvent::TypingStop(event) => typing::stop(scope, &event),
+        ClientEvent::MarkRead(event) => mark_read::handle(scope, event).await,
+        ClientEvent::Ping {} => Ok(Some(ServerEvent::Pong {})),
+        ClientEvent::GetRooms {} => get_rooms::handle(scope).await,
+        ClientEvent::JoinRoom(event) => join_room::handle(scope, id, event).await,
+        ClientEvent::LeaveRoom(event) => leave_room::handle(scope, event).await,
+        ClientEvent::GetHistory(event) => get_history::handle(scope, event).await,
+        ClientEvent::Connect(event) => connect::handle(scope, event).await,
+    }
+}
+
+/// A connection that ended in the middle of a request has nobody to answer.
+impl From<Gone> for Failure {
+    fn from(Gone: Gone) -> Self {
+        Self::unauthenticated()
+    }
+}

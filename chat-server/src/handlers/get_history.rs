@@ -1,0 +1,23 @@
+//! `get_history`: a page of older messages.
+
+use chat_domain::{JoinRoom, get_history};
+use chat_protocol::ServerEvent;
+use chat_protocol::events::{GetHistory, History};
+
+use super::{Answer, Scope};
+use crate::connection::socket::SocketWriter;
+
+pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: GetHistory) -> Answer {
+    let node = &scope.shard.node;
+    let user_id = scope.shard.user(scope.key)?.id;
+    let room_id = node.directory.room(&event.room)?;
+    let request = JoinRoom { user_id, room_id };
+    let page = node
+        .read(move |repository| get_history(repository, request, event.before, event.limit))
+        .await?;
+    Ok(Some(ServerEvent::History(History {
+        room: event.room,
+        messages: page.messages.into_iter().map(Into::into).collect(),
+        has_more: page.has_more,
+    })))
+}

@@ -1,0 +1,96 @@
+//! `join_room`: membership, subscription and catching up, without a gap between them.
+//!
+//! The connection is subscribed first and its live events are held back; then one snapshot is read; then the answer
+//! goes out, and behind it the held events that are newer than the snapshot.
+
+use chat_domain::limits::ROOMS_JOINED_MAX;
+use chat_domain::{Command, JoinRoom, Position, RoomId, RoomSnapshot, UserSummary, room_snapshot};
+use chat_protocol::events::{self, RoomJoined};
+use chat_protocol::{ErrorCode, ServerEvent};
+
+use super::{Answer, Scope};
+use crate::connection::socket::SocketWriter;
+use crate::failure::Failure;
+use crate::frame;
+use crate::node::Node;
+
+/// How often a join is tried whose subscription was ended in the middle of it, by a leave on another device.
+const TRIES_MAX: u32 = 3;
+
+pub(super) async fn handle<W: SocketWriter>(
+    scope: Scope<'_, W>,
+    id: Option<&str>,
+    event: events::JoinRoom,
+) -> Answer {
+    let Scope { shard, key } = scope;
+    let user = shard.user(key)?;
+    let room_id = shard.node.directory.room(&event.room)?;
+    let rooms_max = usize::try_from(ROOMS_JOINED_MAX).unwrap_or(usize::MAX);
+    if !shard.is_subscribed(key, room_id) && shard.subscriptions(key) >= rooms_max {
+        let text = format!("this connection hears {ROOMS_JOINED_MAX} rooms, which is the limit");
+        return Err(Failure::new(ErrorCode::TooManyRooms, text));
+    }
+    let request = JoinRoom { user_id: user.id, room_id };
+    let position = event.after.map(|after| Position { epoch: event.epoch, after });
+    for _ in 0..TRIES_MAX {
+        shard.hold_back(key, room_id)?;
+        let snapshot = match member_snapshot(&shard.node, request, position.clone()).await {
+            Ok(snapshot) => snapshot,
+            Err(failure) => {
+                shard.give_up_join(key, room_id);
+                return Err(failure);
+            }
+        };
+        if shard.is_subscribed(key, room_id) {
+            answer(scope, id, &user, snapshot)?;
+            return Ok(None);
+        }
+    }
+    Err(Failure::new(ErrorCode::NotAMember, "the membership ended while it was made"))
+}
+
+/// Reads what a member sees; whoever is no member becomes one first.
+async fn member_snapshot(
+    node: &Node,
+    request: JoinRoom,
+    position: Option<Position>,
+) -> Result<RoomSnapshot, Failure> {
+    let again = position.clone();
+    let read = node.read(move |repository| room_snapshot(repository, request, position.as_ref())).await;
+    match read {
+        Err(Failure { code: ErrorCode::NotAMember, .. }) => {
+            node.execute(Command::JoinRoom(request)).await?;
+            node.read(move |repository| room_snapshot(repository, request, again.as_ref())).await
+        }
+        read => read,
+    }
+}
+
+/// Makes the connection present, answers, and lets the live events through.
+fn answer<W: SocketWriter>(
+    Scope { shard, key }: Scope<'_, W>,
+    id: Option<&str>,
+    user: &UserSummary,
+    snapshot: RoomSnapshot,
+) -> Result<(), Failure> {
+    let node = &shard.node;
+    let (room_id, last_seq): (RoomId, _) = (snapshot.room.id, snapshot.room.last_seq);
+    node.directory.set_members(room_id, snapshot.room.members);
+    node.tops.see(room_id, last_seq);
+    if !shard.is_live(key, room_id) {
+        node.presence.enter(room_id, user, node.clock.now());
+    }
+    let participants = node.presence.overlay(room_id, snapshot.participants);
+    let event = ServerEvent::RoomJoined(RoomJoined {
+        room: snapshot.room.name,
+        epoch: snapshot.epoch,
+        last_seq,
+        members: u64::try_from(snapshot.room.members).unwrap_or(0),
+        online: node.presence.online(room_id),
+        participants: participants.into_iter().map(Into::into).collect(),
+        messages: snapshot.messages.into_iter().map(Into::into).collect(),
+        has_more: snapshot.has_more,
+        reset: snapshot.reset,
+    });
+    Ok(shard.go_live(key, room_id, last_seq, frame::of_event(&event, id))?)
+}

@@ -1,0 +1,59 @@
+//! The credentials that a request carries: a bearer token, or the session cookie.
+
+use chat_domain::SignedIn;
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderValue};
+
+use crate::failure::Failure;
+use crate::node::Node;
+
+/// A token, and how it came.
+pub(super) enum Credentials {
+    /// `Authorization: Bearer TOKEN`.
+    Bearer(String),
+    /// The session cookie. It counts only together with an allowed origin.
+    Cookie(String),
+    /// Nothing.
+    None,
+}
+
+/// Reads a request's credentials; a bearer token goes before a cookie.
+pub(super) fn read(node: &Node, headers: &HeaderMap) -> Credentials {
+    if let Some(field) = headers.get(AUTHORIZATION) {
+        let token = field.to_str().ok().and_then(|field| {
+            let (scheme, token) = field.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        });
+        // A header that can't be read is a token that nobody has.
+        return Credentials::Bearer(token.unwrap_or_default());
+    }
+    let name = cookie_name(node);
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
+    let mut cookies = pairs.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    match cookies.find(|(held, _)| *held == name) {
+        Some((_, token)) => Credentials::Cookie(token.to_owned()),
+        None => Credentials::None,
+    }
+}
+
+/// Who is signed in with these credentials.
+pub(super) async fn sign_in(node: &Node, credentials: &Credentials) -> Result<Option<SignedIn>, Failure> {
+    match credentials {
+        Credentials::Bearer(token) | Credentials::Cookie(token) => node.sign_in(token).await,
+        Credentials::None => Ok(None),
+    }
+}
+
+/// Behind https the name itself says that the cookie is this host's own and secure.
+fn cookie_name(node: &Node) -> &'static str {
+    if node.origins.is_https() { "__Host-chat_session" } else { "chat_session" }
+}
+
+/// The cookie that keeps a token, or takes it back with an empty one.
+pub(super) fn set_cookie(node: &Node, token: &str) -> Option<HeaderValue> {
+    let lifetime_s = if token.is_empty() { 0 } else { node.limits.session_lifetime_ms / 1_000 };
+    let secure = if node.origins.is_https() { "; Secure" } else { "" };
+    let name = cookie_name(node);
+    let cookie = format!("{name}={token}; Path=/; Max-Age={lifetime_s}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&cookie).ok()
+}

@@ -1,0 +1,71 @@
+//! `POST /api/v1/login`.
+
+use std::net::SocketAddr;
+
+use chat_domain::limits::PASSWORD_BYTES;
+use chat_domain::{Command, OpenSession, PasswordHash, RepositoryError, User, Username};
+use chat_protocol::{ErrorCode, LoginAnswer, LoginRequest};
+use hyper::body::Incoming;
+use hyper::header::SET_COOKIE;
+use hyper::{Request, StatusCode};
+
+use super::{Handled, address, answer, body, credentials, refuse_foreign};
+use crate::failure::Failure;
+use crate::node::Node;
+use crate::passwords::Verified;
+use crate::store_access::Ticket;
+
+pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: SocketAddr) -> Handled {
+    refuse_foreign(node, &request)?;
+    let address = address::client(request.headers(), peer, &node.trusted_proxies);
+    node.rates.take_login(address, node.clock.now())?;
+    let LoginRequest { username, password, cookie } = body::read(node, request).await?;
+    let user = check(node, &username, password).await?;
+    let (token, token_hash) = node.tokens.draw().map_err(|error| Failure::internal(&error.to_string()))?;
+    let lifetime_ms = node.limits.session_lifetime_ms;
+    let open = OpenSession { user_id: user.id(), token_hash, lifetime_ms };
+    node.execute(Command::OpenSession(open)).await?;
+    tracing::info!(user_id = %user.id(), "signed in");
+    let set_cookie = cookie.then(|| credentials::set_cookie(node, &token)).flatten();
+    let token = (!cookie).then_some(token);
+    let mut answer = answer::json(StatusCode::OK, &LoginAnswer { token, user: user.summary.into() });
+    if let Some(set_cookie) = set_cookie {
+        answer.headers_mut().insert(SET_COOKIE, set_cookie);
+    }
+    Ok(answer)
+}
+
+/// Checks name and password. An unknown name costs as much as a wrong password, and is answered the same.
+async fn check(node: &Node, username: &str, password: String) -> Result<User, Failure> {
+    let wrong = || Failure::new(ErrorCode::WrongCredentials, "user name and password don't belong together");
+    // A password that can't be one is not worth a hash, but nobody may learn from it who exists either.
+    if !PASSWORD_BYTES.contains(&password.len()) {
+        return Err(wrong());
+    }
+    let found = match Username::new(username.trim()) {
+        Ok(username) => node.read(move |repository| find(repository, &username)).await?,
+        Err(_) => None,
+    };
+    let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
+    let verified = node.passwords.verify(password, hash.clone()).await?;
+    let (Some((user, _)), Verified::Right { stronger }) = (found, verified) else {
+        return Err(wrong());
+    };
+    if user.is_disabled {
+        return Err(wrong());
+    }
+    if let (Some(hash), Some(replaces)) = (stronger, hash) {
+        let command = Command::UpdatePasswordHash { user_id: user.id(), replaces, hash };
+        drop(node.store()?.submit(command, Ticket::Nobody));
+    }
+    Ok(user)
+}
+
+fn find(
+    repository: &mut dyn chat_domain::Repository,
+    username: &Username,
+) -> Result<Option<(User, Option<PasswordHash>)>, RepositoryError> {
+    let Some(user) = repository.find_user_by_name(username)? else { return Ok(None) };
+    let hash = repository.find_password_hash(user.id())?;
+    Ok(Some((user, hash)))
+}

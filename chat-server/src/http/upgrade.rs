@@ -1,0 +1,102 @@
+//! `GET /ws`: who may open a WebSocket, and the step from HTTP to it (RFC 6455 section 4.2).
+
+use std::rc::Rc;
+
+use chat_protocol::{ErrorCode, SUBPROTOCOL};
+use data_encoding::BASE64;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::{HeaderMap, Request, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::answer::{self, Refused};
+use super::credentials::{self, Credentials};
+use super::Handled;
+use crate::connection::{self, Admission};
+use crate::failure::Failure;
+use crate::node::Node;
+use crate::origins::Provenance;
+use crate::shard::Shard;
+
+pub(super) async fn handle(shard: &Rc<Shard<OwnedWriteHalf>>, mut request: Request<Incoming>) -> Handled {
+    let accept = check_handshake(&request)?;
+    let admission = admission(&shard.node, request.headers()).await?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::task::spawn_local(serve(Rc::clone(shard), upgrade, admission));
+    let mut answer = answer::empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if tokens(request.headers(), header::SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    Ok(answer)
+}
+
+/// Hands the plain stream to the connection. hyper's empty buffer is dropped: it would pin 4 KiB.
+async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, upgrade: OnUpgrade, admission: Admission) {
+    let Some((stream, leftover)) = Box::pin(plain_stream(upgrade)).await else { return };
+    connection::serve(shard, stream.into_split(), leftover, admission).await;
+}
+
+async fn plain_stream(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    let upgraded: Upgraded = upgrade.await.ok()?;
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}
+
+/// Who comes in. A bad bearer token is answered here; a page with a stale cookie is told by a close code.
+async fn admission(node: &Node, headers: &HeaderMap) -> Result<Admission, Refused> {
+    let provenance = node.origins.judge(headers);
+    if provenance == Provenance::Foreign {
+        return Err(Failure::new(ErrorCode::Forbidden, "this origin may not speak with the chat").into());
+    }
+    let credentials = credentials::read(node, headers);
+    if matches!(credentials, Credentials::Cookie(_)) && provenance != Provenance::Allowed {
+        let text = "a cookie counts only from an allowed origin; without one use a bearer token";
+        return Err(Failure::new(ErrorCode::Forbidden, text).into());
+    }
+    match (credentials::sign_in(node, &credentials).await?, credentials) {
+        (Some(signed_in), _) => Ok(Admission::SignedIn(signed_in)),
+        (None, Credentials::None) => Ok(Admission::FirstFrame),
+        (None, Credentials::Cookie(_)) => Ok(Admission::Stale),
+        (None, Credentials::Bearer(_)) => Err(Failure::unauthenticated().into()),
+    }
+}
+
+/// Checks what RFC 6455 section 4.2.1 asks for; gives back the value of `Sec-WebSocket-Accept`.
+fn check_handshake(request: &Request<Incoming>) -> Result<HeaderValue, Refused> {
+    let headers = request.headers();
+    let bad = |text: &str| Refused::with_status(StatusCode::BAD_REQUEST, ErrorCode::BadField, text);
+    if headers.get_all(header::HOST).iter().count() != 1 || request.version() != Version::HTTP_11 {
+        return Err(bad("an upgrade needs HTTP/1.1 and one Host"));
+    }
+    let has = |name: HeaderName, wanted: &str| {
+        tokens(headers, name).any(|token| token.eq_ignore_ascii_case(wanted))
+    };
+    if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
+        let text = "this path speaks WebSocket: Connection: Upgrade, Upgrade: websocket";
+        return Err(Refused::with_status(StatusCode::UPGRADE_REQUIRED, ErrorCode::BadField, text));
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let text = "Sec-WebSocket-Version must be 13";
+        return Err(Refused::with_status(StatusCode::UPGRADE_REQUIRED, ErrorCode::BadField, text));
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return Err(bad("one Sec-WebSocket-Key is needed")) };
+    if BASE64.decode(key.as_bytes()).map_or(0, |key| key.len()) != 16 {
+        return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
+    }
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad("Sec-WebSocket-Key is not usable"))
+}
+
+/// The comma-separated tokens of all header fields of a name.
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(name).into_iter().filter_map(|field| field.to_str().ok());
+    fields.flat_map(|field| field.split(',')).map(str::trim)
+}

@@ -1,0 +1,165 @@
+//! What all shards of this node share.
+
+pub(crate) mod connections;
+pub(crate) mod presence;
+pub(crate) mod rates;
+pub(crate) mod tops;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat_domain::{
+    Command, CommandError, Outcome, Repository, RepositoryError, RoomId, SignedIn, TypingBoard, TypingChange,
+    UserId, UserSummary, find_signed_in,
+};
+use chat_protocol::ServerEvent;
+use chat_protocol::events::UserTyping;
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::Clock;
+use crate::config::{Limits, Registration, Timers};
+use crate::directory::Directory;
+use crate::failure::Failure;
+use crate::frame;
+use crate::node::connections::Connections;
+use crate::node::presence::Presence;
+use crate::node::rates::Rates;
+use crate::node::tops::Tops;
+use crate::origins::Origins;
+use crate::passwords::Passwords;
+use crate::shard::inbox::{Inbox, ShardEvent};
+use crate::store_access::{StoreAccess, Ticket};
+use crate::tokens::Tokens;
+
+/// What all shards of this node share. The locks inside are held for a look-up, never across a wait, and never two
+/// at once.
+pub(crate) struct Node {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) timers: Timers,
+    pub(crate) registration: Registration,
+    pub(crate) origins: Origins,
+    pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(crate) epoch: String,
+    pub(crate) tokens: Tokens,
+    pub(crate) passwords: Passwords,
+    pub(crate) directory: Directory,
+    pub(crate) connections: Connections,
+    pub(crate) presence: Presence,
+    pub(crate) typing: Mutex<TypingBoard>,
+    pub(crate) rates: Rates,
+    pub(crate) tops: Tops,
+    pub(crate) inboxes: Arc<[Inbox]>,
+    /// Set once when the store's threads run.
+    pub(crate) store: OnceLock<Box<dyn StoreAccess>>,
+    /// Wakes the reader of the control log before its time.
+    pub(crate) control_changed: Notify,
+    /// Set when the server goes away.
+    pub(crate) is_draining: AtomicBool,
+}
+
+impl Node {
+    /// The way to the store.
+    pub(crate) fn store(&self) -> Result<&dyn StoreAccess, Failure> {
+        self.store.get().map(Box::as_ref).ok_or_else(Failure::overloaded)
+    }
+
+    /// Reads something in one snapshot. Answers within the commit timeout whatever the database does.
+    pub(crate) async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn Repository) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        Failure: From<E>,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.store()?.read(Box::new(move |repository| {
+            let result = match repository {
+                Ok(repository) => work(repository).map_err(Failure::from),
+                Err(error) => Err(<Failure as From<RepositoryError>>::from(error)),
+            };
+            drop(answer.send(result));
+        }))?;
+        self.within_timeout(answered).await?
+    }
+
+    /// Commits a durable command. A timeout means "unknown", and the command may still be stored.
+    pub(crate) async fn execute(&self, command: Command) -> Result<Outcome, Failure> {
+        let (answer, answered) = oneshot::channel::<Result<Outcome, CommandError>>();
+        self.store()?.submit(command, Ticket::Call(answer))?;
+        Ok(self.within_timeout(answered).await??)
+    }
+
+    async fn within_timeout<T>(&self, answered: oneshot::Receiver<T>) -> Result<T, Failure> {
+        let limit = Duration::from_millis(self.timers.commit_timeout_ms);
+        match tokio::time::timeout(limit, answered).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(Failure::internal("a store thread gave no answer")),
+            Err(_) => Err(Failure::unavailable()),
+        }
+    }
+
+    /// Finds who is signed in with a token.
+    pub(crate) async fn sign_in(&self, token: &str) -> Result<Option<SignedIn>, Failure> {
+        let Some(hash) = self.tokens.hash(token) else { return Ok(None) };
+        let now = self.clock.now();
+        self.read(move |repository| find_signed_in(repository, now, &hash)).await
+    }
+
+    /// Sends something that may be lost to everybody in a room but one person.
+    pub(crate) fn broadcast_ephemeral(&self, room_id: RoomId, event: &ServerEvent, except: UserId) {
+        let frame = frame::of_event(event, None);
+        for inbox in self.inboxes.iter() {
+            inbox.post_ephemeral(ShardEvent::Ephemeral { room_id, frame: frame.clone(), except: Some(except) });
+        }
+    }
+
+    /// Sends something to every connection.
+    pub(crate) fn broadcast_to_all(&self, event: &ServerEvent) {
+        let frame = frame::of_event(event, None);
+        for inbox in self.inboxes.iter() {
+            inbox.post(ShardEvent::ToAll { frame: frame.clone() });
+        }
+    }
+
+    /// Sends something to all connections of one person but one.
+    pub(crate) fn send_to_user(&self, user_id: UserId, frame: &Bytes, except: Option<u64>) {
+        for address in self.connections.of_user(user_id) {
+            if Some(address.serial) != except
+                && let Some(inbox) = self.inboxes.get(address.shard)
+            {
+                inbox.post(ShardEvent::ToConnection { address, frame: frame.clone() });
+            }
+        }
+    }
+
+    /// Says that somebody began or ceased to type.
+    pub(crate) fn tell_typing(&self, change: TypingChange, user: &UserSummary) {
+        let Some(room) = self.directory.name(change.room_id) else { return };
+        let event =
+            ServerEvent::UserTyping(UserTyping { room, user: user.clone().into(), is_typing: change.is_typing });
+        self.broadcast_ephemeral(change.room_id, &event, change.user_id);
+    }
+
+    /// Ends the typing whose time is up.
+    pub(crate) fn sweep_typing(&self) {
+        let ended = self.typing.lock().unwrap_or_else(PoisonError::into_inner).sweep(self.clock.now());
+        for change in ended {
+            if let Some(user) = self.presence.user(change.room_id, change.user_id) {
+                self.tell_typing(change, &user);
+            }
+        }
+    }
+
+    /// Ends somebody's typing in a room.
+    pub(crate) fn stop_typing(&self, room_id: RoomId, user: &UserSummary) {
+        let change = self.typing.lock().unwrap_or_else(PoisonError::into_inner).stop(room_id, user.id);
+        if let Some(change) = change {
+            self.tell_typing(change, user);
+        }
+    }
+}

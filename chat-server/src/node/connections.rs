@@ -1,0 +1,57 @@
+//! Which connections each person has on this node, over all shards.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chat_domain::{SessionId, UserId};
+
+/// Where a connection is. The serial number is unique on its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionAddress {
+    pub(crate) shard: usize,
+    pub(crate) slot: usize,
+    pub(crate) serial: u64,
+    pub(crate) session_id: SessionId,
+}
+
+/// The connections of each person, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Connections(Mutex<HashMap<UserId, Vec<ConnectionAddress>>>);
+
+impl Connections {
+    /// Adds a connection; gives back the oldest ones that are above the limit (0 is no limit).
+    pub(crate) fn add(
+        &self,
+        user_id: UserId,
+        address: ConnectionAddress,
+        limit: usize,
+    ) -> Vec<ConnectionAddress> {
+        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = users.entry(user_id).or_default();
+        own.retain(|held| held.serial != address.serial);
+        own.push(address);
+        let above = if limit == 0 { 0 } else { own.len().saturating_sub(limit) };
+        own.drain(..above).collect()
+    }
+
+    /// Removes a connection.
+    pub(crate) fn remove(&self, user_id: UserId, serial: u64) {
+        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = users.get_mut(&user_id) {
+            own.retain(|address| address.serial != serial);
+            if own.is_empty() {
+                users.remove(&user_id);
+            }
+        }
+    }
+
+    /// Whether anybody is connected.
+    pub(crate) fn is_any(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// A person's connections.
+    pub(crate) fn of_user(&self, user_id: UserId) -> Vec<ConnectionAddress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&user_id).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,316 @@
+//! Building, running and draining the server.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chat_domain::{
+    ControlSeq, Repository, RepositoryError, Room, Timestamp, TypingBoard, add_default_rooms,
+};
+use chat_store::password::PasswordHasher;
+use chat_store::{Store, StoreOptions, WorkerPool, Writer, WriterOptions, migrations};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::{Clock, SystemClock};
+use crate::committed::Committed;
+use crate::config::Config;
+use crate::control::{ROOMS_KNOWN_MAX, run_control_log, run_ephemeral, run_upkeep};
+use crate::data_dir::{DataDirError, DataDirLock};
+use crate::directory::Directory;
+use crate::node::Node;
+use crate::node::connections::Connections;
+use crate::node::presence::Presence;
+use crate::node::rates::Rates;
+use crate::node::tops::Tops;
+use crate::origins::Origins;
+use crate::passwords::Passwords;
+use crate::secret::SecretKey;
+use crate::shard::dispatcher;
+use crate::shard::inbox::{Inbox, ShardEvent};
+use crate::shard::Shard;
+use crate::store_access::StoreThreads;
+use crate::tokens::Tokens;
+
+/// Shards, each with a thread. The code knows of several; one is enough until measurements say otherwise.
+const SHARDS: usize = 1;
+/// Threads that read from the database.
+const READER_THREADS: usize = 4;
+/// Reads that may wait for a thread, at most; one more is answered with `overloaded`.
+const READS_WAITING_MAX: usize = 4_096;
+/// Accepted connections that may wait for their shard, at most.
+const ACCEPTED_WAITING_MAX: usize = 1_024;
+/// Bytes that the kernel may hold for one connection that doesn't read, beside the process's own queue.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// How long the accept loop waits after an error, for instance when no file descriptor is free.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Why the server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The migrations.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(String),
+    /// The database.
+    #[error("the database could not be opened: {0}")]
+    Open(String),
+    /// The first reads and writes.
+    #[error("the database does not work: {0}")]
+    Database(#[from] RepositoryError),
+    /// The default rooms.
+    #[error("the default rooms could not be added: {0}")]
+    Rooms(String),
+    /// The operating system.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// A running server. Dropping it without [`Server::stop`] leaves its threads to the end of the process.
+pub struct Server {
+    address: SocketAddr,
+    node: Arc<Node>,
+    stopping: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    _data_dir: Option<DataDirLock>,
+}
+
+impl Server {
+    /// Starts a server on a listener; it serves when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`] says which part did not start.
+    pub fn start(config: Config, listener: TcpListener) -> Result<Self, StartError> {
+        let address = listener.local_addr()?;
+        let data_dir = match config.database.sqlite_path() {
+            Some(_) => Some(DataDirLock::take(&config.data_dir)?),
+            None => None,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let store = open_store(&config)?;
+        let beginning = prepare(&store, clock.wall())?;
+        let node = Arc::new(new_node(&config, address, Arc::clone(&clock), beginning.epoch)?);
+        node.directory.replace(beginning.rooms);
+        start_store_threads(&node, store, clock)?;
+        let (stopping, stopped) = watch::channel(false);
+        let mut streams = Vec::new();
+        let mut threads = Vec::new();
+        for index in 0..SHARDS {
+            let (accepted, incoming) = mpsc::channel(ACCEPTED_WAITING_MAX);
+            streams.push(accepted);
+            let (node, stopped) = (Arc::clone(&node), stopped.clone());
+            let shard = move || run_shard(index, node, incoming, stopped);
+            threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(shard)?);
+        }
+        let (main_node, control_seq) = (Arc::clone(&node), beginning.control_seq);
+        let main = move || run_main(main_node, listener, streams, control_seq, stopped);
+        threads.push(std::thread::Builder::new().name("accept".to_owned()).spawn(main)?);
+        Ok(Self { address, node, stopping, threads, _data_dir: data_dir })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Drains and stops: no new connections, the clients are told and closed over some time, the commits finish.
+    pub fn stop(self) {
+        self.node.is_draining.store(true, Ordering::Relaxed);
+        // A shard that has already ended has nobody left to tell.
+        drop(self.stopping.send(true));
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the server failed");
+            }
+        }
+        if let Ok(store) = self.node.store() {
+            store.stop();
+        }
+    }
+}
+
+/// What the database says at the start.
+struct Beginning {
+    epoch: String,
+    rooms: Vec<Room>,
+    control_seq: ControlSeq,
+}
+
+fn store_options() -> StoreOptions {
+    let readers = u32::try_from(READER_THREADS).unwrap_or(1);
+    StoreOptions { readers, ..StoreOptions::default() }
+}
+
+fn open_store(config: &Config) -> Result<Store, StartError> {
+    let options = store_options();
+    let applied = migrations::up(&config.database, &options).map_err(|error| StartError::Migration(error.to_string()))?;
+    for name in applied {
+        tracing::info!(migration = name, "migrated");
+    }
+    Store::open(&config.database, &options).map_err(|error| StartError::Open(error.to_string()))
+}
+
+/// Adds the default rooms to a chat that has none, and reads what the node starts with.
+fn prepare(store: &Store, now: Timestamp) -> Result<Beginning, StartError> {
+    let has_rooms = store.read(|repository| Ok::<_, RepositoryError>(!repository.list_rooms(1)?.is_empty()))?;
+    if !has_rooms {
+        let added = store.write(|repository| add_default_rooms(repository, now));
+        added.map_err(|error| StartError::Rooms(error.to_string()))?;
+    }
+    store.write(|repository| repository.clear_presence())?;
+    let read = |repository: &mut dyn Repository| {
+        // The log's end first: what changes behind it is heard of again.
+        let control_seq = repository.last_control_seq()?;
+        let rooms = repository.list_rooms(ROOMS_KNOWN_MAX)?;
+        Ok::<_, RepositoryError>(Beginning { epoch: repository.epoch()?, rooms, control_seq })
+    };
+    Ok(store.read(read)?)
+}
+
+fn new_node(
+    config: &Config,
+    address: SocketAddr,
+    clock: Arc<dyn Clock>,
+    epoch: String,
+) -> Result<Node, StartError> {
+    let secret = match &config.secret_key {
+        Some(secret) => secret.clone(),
+        None => SecretKey::of_data_dir(&config.data_dir)?,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Node {
+        clock,
+        limits: config.limits.clone(),
+        timers: config.timers,
+        registration: config.registration,
+        origins: Origins::new(config.public_url.as_deref(), &config.allowed_origins, address),
+        trusted_proxies: config.trusted_proxies.clone(),
+        epoch,
+        tokens: Tokens::new(secret),
+        passwords: Passwords::new(PasswordHasher::default(), cores),
+        directory: Directory::default(),
+        connections: Connections::default(),
+        presence: Presence::new(config.timers.presence_grace_ms),
+        typing: Mutex::new(TypingBoard::new(config.timers.typing)),
+        rates: Rates::new(&config.limits),
+        tops: Tops::default(),
+        inboxes: (0..SHARDS).map(|_| Inbox::default()).collect(),
+        store: OnceLock::new(),
+        control_changed: tokio::sync::Notify::new(),
+        is_draining: AtomicBool::new(false),
+    })
+}
+
+fn start_store_threads(node: &Arc<Node>, store: Store, clock: Arc<dyn Clock>) -> Result<(), StartError> {
+    let sink = Committed::new(Arc::clone(node), store.clone());
+    let writer = Writer::start(store.clone(), WriterOptions::default(), move || clock.wall(), sink)?;
+    let readers = WorkerPool::new("reader", READER_THREADS, READS_WAITING_MAX);
+    let access = StoreThreads::new(store, readers, writer);
+    drop(node.store.set(Box::new(access)));
+    Ok(())
+}
+
+/// The accept loop and what the node does of its own accord.
+fn run_main(
+    node: Arc<Node>,
+    listener: TcpListener,
+    streams: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>,
+    control_seq: ControlSeq,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, "the accept loop has no runtime"),
+    };
+    runtime.block_on(async {
+        let background = [
+            tokio::spawn(run_control_log(Arc::clone(&node), control_seq)),
+            tokio::spawn(run_ephemeral(Arc::clone(&node))),
+            tokio::spawn(run_upkeep(Arc::clone(&node))),
+        ];
+        tokio::select! {
+            () = accept_all(listener, streams) => {}
+            _ = stopped.wait_for(|is_stopping| *is_stopping) => {}
+        }
+        for inbox in node.inboxes.iter() {
+            inbox.post(ShardEvent::Drain { spread_ms: node.timers.drain_spread_ms });
+        }
+        let drained = async {
+            while node.connections.is_any() {
+                tokio::time::sleep(Duration::from_millis(node.timers.tick_ms)).await;
+            }
+        };
+        drop(tokio::time::timeout(Duration::from_millis(node.timers.drain_timeout_ms), drained).await);
+        for task in background {
+            task.abort();
+        }
+    });
+}
+
+/// Accepts connections and hands them to the shards in turn.
+async fn accept_all(listener: TcpListener, streams: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>) {
+    let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    let listener = match listener {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the listener can't be used"),
+    };
+    for shard in (0..streams.len()).cycle() {
+        let accepted = listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
+        match accepted {
+            Ok(accepted) => {
+                if let Some(stream) = streams.get(shard)
+                    && stream.send(accepted).await.is_err()
+                {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+/// A shard's thread: its connections, its dispatcher and its timers, until the server has drained.
+fn run_shard(
+    index: usize,
+    node: Arc<Node>,
+    mut incoming: mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = match builder.enable_all().build_local(tokio::runtime::LocalOptions::default()) {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, "a shard has no runtime"),
+    };
+    runtime.block_on(async {
+        let shard = Shard::new(index, Arc::clone(&node));
+        tokio::task::spawn_local(dispatcher::run(std::rc::Rc::clone(&shard)));
+        tokio::task::spawn_local(dispatcher::run_timers(std::rc::Rc::clone(&shard)));
+        while let Some((stream, peer)) = incoming.recv().await {
+            match prepare_stream(stream) {
+                Ok(stream) => {
+                    tokio::task::spawn_local(crate::http::serve(std::rc::Rc::clone(&shard), stream, peer));
+                }
+                Err(error) => tracing::debug!(%error, "a connection could not be prepared"),
+            }
+        }
+        // The accept loop has ended: the clients are being told, and go.
+        drop(stopped.wait_for(|is_stopping| *is_stopping).await);
+        let deadline = Duration::from_millis(node.timers.drain_timeout_ms);
+        drop(tokio::time::timeout(deadline, shard.drained()).await);
+    });
+}
+
+fn prepare_stream(stream: std::net::TcpStream) -> std::io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    TcpStream::from_std(stream)
+}

@@ -1,0 +1,275 @@
+//! A shard: the connections of one thread, and the dispatcher that writes to them.
+//!
+//! Everything here runs on one thread. Readers change the state between two waits; the dispatcher takes what other
+//! threads posted into the [`inbox`], appends it to the pending lists of those concerned, and then visits each
+//! touched connection once with one write.
+
+pub(crate) mod dispatcher;
+pub(crate) mod inbox;
+pub(crate) mod outbox;
+pub(crate) mod requests;
+pub(crate) mod rooms;
+pub(crate) mod state;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat_domain::{Command, RoomId, Seq, Session, SignedIn, Timestamp, UserSummary};
+use chat_protocol::{CloseCode, ServerEvent};
+use slab::Slab;
+use tokio::sync::Notify;
+
+use crate::connection::socket::SocketWriter;
+use crate::failure::Failure;
+use crate::frame;
+use crate::node::Node;
+use crate::node::connections::ConnectionAddress;
+use crate::shard::inbox::Inbox;
+use crate::shard::requests::Requests;
+use crate::shard::rooms::Rooms;
+use crate::shard::state::{Connection, Identity, Lifecycle};
+use crate::store_access::Ticket;
+
+/// Which connection of this shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionKey {
+    pub(crate) slot: usize,
+    pub(crate) serial: u64,
+}
+
+/// The connection is gone, or about to be: its reader ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+/// The connections of one thread.
+pub(crate) struct Shard<W> {
+    pub(crate) index: usize,
+    pub(crate) node: Arc<Node>,
+    connections: RefCell<Slab<Connection<W>>>,
+    rooms: RefCell<Rooms>,
+    requests: RefCell<Requests>,
+    /// Slots with something to write.
+    touched: RefCell<Vec<usize>>,
+    next_serial: Cell<u64>,
+}
+
+impl<W: SocketWriter> Shard<W> {
+    pub(crate) fn new(index: usize, node: Arc<Node>) -> Rc<Self> {
+        Rc::new(Self {
+            index,
+            node,
+            connections: RefCell::default(),
+            rooms: RefCell::default(),
+            requests: RefCell::default(),
+            touched: RefCell::default(),
+            // The shard's index stands in the serial numbers, so that they are unique on the node.
+            next_serial: Cell::new(u64::try_from(index).unwrap_or(0) << 48),
+        })
+    }
+
+    pub(crate) fn inbox(&self) -> Option<&Inbox> {
+        self.node.inboxes.get(self.index)
+    }
+
+    /// Takes a connection in. Nobody is signed in on it yet.
+    pub(crate) fn open(&self, writer: W, now: Timestamp) -> (ConnectionKey, Rc<Notify>) {
+        let serial = self.next_serial.get();
+        self.next_serial.set(serial + 1);
+        let wake = Rc::new(Notify::new());
+        let connection = Connection::new(serial, writer, Rc::clone(&wake), now);
+        let slot = self.connections.borrow_mut().insert(connection);
+        (ConnectionKey { slot, serial }, wake)
+    }
+
+    /// Runs something on a connection that is still there.
+    pub(crate) fn with<T>(
+        &self,
+        key: ConnectionKey,
+        work: impl FnOnce(&mut Connection<W>) -> T,
+    ) -> Result<T, Gone> {
+        let mut connections = self.connections.borrow_mut();
+        let connection = connections.get_mut(key.slot).filter(|connection| connection.serial == key.serial);
+        connection.map(work).ok_or(Gone)
+    }
+
+    /// Signs somebody in on a connection; the person's oldest connections above the limit are closed.
+    pub(crate) fn identify(&self, key: ConnectionKey, signed_in: SignedIn) -> Result<(), Gone> {
+        let SignedIn { user, session } = signed_in;
+        let address = ConnectionAddress {
+            shard: self.index,
+            slot: key.slot,
+            serial: key.serial,
+            session_id: session.id,
+        };
+        let user_id = user.id();
+        self.with(key, |connection| connection.identity = Some(Identity { user: user.summary, session }))?;
+        let above = self.node.connections.add(user_id, address, self.node.limits.connections_per_user);
+        for address in above {
+            if let Some(inbox) = self.node.inboxes.get(address.shard) {
+                inbox.post(inbox::ShardEvent::Close { address, code: CloseCode::TooManyConnections });
+            }
+        }
+        Ok(())
+    }
+
+    /// Who is signed in on a connection.
+    pub(crate) fn user(&self, key: ConnectionKey) -> Result<UserSummary, Gone> {
+        self.with(key, |connection| connection.identity.as_ref().map(|identity| identity.user.clone()))?
+            .ok_or(Gone)
+    }
+
+    /// With which session.
+    pub(crate) fn session(&self, key: ConnectionKey) -> Result<Session, Gone> {
+        self.with(key, |connection| connection.identity.as_ref().map(|identity| identity.session))?.ok_or(Gone)
+    }
+
+    /// Queues frames that the client asked for, or must have.
+    pub(crate) fn push(&self, key: ConnectionKey, frame: Bytes) -> Result<(), Gone> {
+        let is_open = self.with(key, |connection| {
+            let is_open = connection.lifecycle == Lifecycle::Open;
+            if is_open {
+                connection.outbox.push(frame);
+            }
+            is_open
+        })?;
+        if !is_open {
+            return Err(Gone);
+        }
+        self.touch(key.slot);
+        Ok(())
+    }
+
+    /// Answers a request.
+    pub(crate) fn answer(&self, key: ConnectionKey, re: Option<&str>, event: &ServerEvent) -> Result<(), Gone> {
+        self.push(key, frame::of_event(event, re))
+    }
+
+    /// Marks a connection as having something to write, and wakes the dispatcher.
+    pub(crate) fn touch(&self, slot: usize) {
+        let mut connections = self.connections.borrow_mut();
+        let Some(connection) = connections.get_mut(slot) else { return };
+        if connection.is_touched || connection.backlog.is_some() {
+            return;
+        }
+        connection.is_touched = true;
+        self.touched.borrow_mut().push(slot);
+        if let Some(inbox) = self.inbox() {
+            inbox.wake();
+        }
+    }
+
+    /// Sends a message: the answer comes through the dispatcher, so that a client may have many under way.
+    pub(crate) fn submit(&self, key: ConnectionKey, re: Option<String>, command: Command) -> Result<(), Failure> {
+        let deadline = self.node.clock.now().plus_ms(
+            i64::try_from(self.node.timers.commit_timeout_ms).unwrap_or(i64::MAX),
+        );
+        let request = self.requests.borrow_mut().add(key, re, deadline);
+        let submitted = self
+            .node
+            .store()
+            .and_then(|store| store.submit(command, Ticket::Request { shard: self.index, request }));
+        if let Err(failure) = submitted {
+            self.requests.borrow_mut().take(request);
+            return Err(failure);
+        }
+        drop(self.with(key, |connection| connection.in_flight += 1));
+        Ok(())
+    }
+
+    /// Subscribes a connection to a room and holds back what happens there until [`Shard::go_live`].
+    pub(crate) fn hold_back(&self, key: ConnectionKey, room_id: RoomId) -> Result<(), Gone> {
+        self.with(key, |connection| connection.hold_back(room_id))?;
+        self.rooms.borrow_mut().add(room_id, key.slot);
+        Ok(())
+    }
+
+    /// Answers a join and releases what was held back and is newer.
+    pub(crate) fn go_live(
+        &self,
+        key: ConnectionKey,
+        room_id: RoomId,
+        last_seq: Seq,
+        answer: Bytes,
+    ) -> Result<(), Gone> {
+        let name = self.node.directory.name(room_id);
+        self.with(key, |connection| connection.go_live(room_id, last_seq, answer, name))?;
+        self.touch(key.slot);
+        Ok(())
+    }
+
+    /// Whether a connection is subscribed to a room, live or held back.
+    pub(crate) fn is_subscribed(&self, key: ConnectionKey, room_id: RoomId) -> bool {
+        self.with(key, |connection| connection.is_subscribed(room_id)) == Ok(true)
+    }
+
+    /// Gives a join up: a connection that was not live in the room is not subscribed any more.
+    pub(crate) fn give_up_join(&self, key: ConnectionKey, room_id: RoomId) {
+        if self.with(key, |connection| connection.give_up_join(room_id)) == Ok(true) {
+            self.rooms.borrow_mut().remove(room_id, key.slot);
+        }
+    }
+
+    /// Whether a connection hears a room live.
+    pub(crate) fn is_live(&self, key: ConnectionKey, room_id: RoomId) -> bool {
+        self.with(key, |connection| connection.is_live(room_id)) == Ok(true)
+    }
+
+    /// How many rooms a connection is subscribed to.
+    pub(crate) fn subscriptions(&self, key: ConnectionKey) -> usize {
+        self.with(key, |connection| connection.subscriptions.len()).unwrap_or(0)
+    }
+
+    /// Begins to close a connection: what waits is dropped but for the frame that is half sent, then the code is sent.
+    pub(crate) fn close(&self, key: ConnectionKey, code: CloseCode) {
+        let frame = frame::of_close(code);
+        let began = self.with(key, |connection| {
+            if connection.lifecycle != Lifecycle::Open {
+                return false;
+            }
+            if code == CloseCode::SlowReader {
+                connection.outbox.drop_unsent();
+            }
+            connection.outbox.push(frame);
+            connection.lifecycle = Lifecycle::Closing;
+            connection.closes_at = Some(self.node.clock.now().plus_ms(self.node.timers.close_ms()));
+            connection.wake.notify_one();
+            true
+        });
+        if began == Ok(true) {
+            tracing::debug!(code = code.code(), reason = code.reason(), serial = key.serial, "closing");
+            self.touch(key.slot);
+        }
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) async fn drained(&self) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(self.node.timers.tick_ms));
+        while !self.connections.borrow().is_empty() {
+            ticks.tick().await;
+        }
+    }
+
+    /// Forgets a connection: its reader has ended.
+    pub(crate) fn remove(&self, key: ConnectionKey) {
+        if self.with(key, |_| ()).is_err() {
+            return;
+        }
+        let connection = self.connections.borrow_mut().remove(key.slot);
+        if let Some(backlog) = &connection.backlog {
+            backlog.abort();
+        }
+        let now = self.node.clock.now();
+        for subscription in &connection.subscriptions {
+            self.rooms.borrow_mut().remove(subscription.room_id, key.slot);
+        }
+        let Some(Identity { user, .. }) = connection.identity else { return };
+        self.node.connections.remove(user.id, key.serial);
+        for subscription in connection.subscriptions.iter().filter(|subscription| subscription.is_present) {
+            self.node.presence.exit(subscription.room_id, user.id, now);
+            self.node.stop_typing(subscription.room_id, &user);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The dispatcher: the one task of a shard that writes data frames.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat_domain::{RoomId, Timestamp, UserId};
+use chat_protocol::events::{Ack, Presence as PresenceEvent, Status};
+use chat_protocol::{CloseCode, ServerEvent};
+
+use crate::connection::socket::SocketWriter;
+use crate::failure::Failure;
+use crate::frame;
+use crate::random;
+use crate::shard::inbox::{RoomFrames, ShardEvent};
+use crate::shard::outbox::{READ_BYTES_MAX, Written};
+use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
+use crate::shard::{ConnectionKey, Shard};
+
+/// Connections written to before the readers get their turn.
+const WRITES_PER_TURN: usize = 64;
+
+/// Runs the dispatcher of a shard until the thread ends.
+pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
+    let Some(inbox) = shard.inbox() else { return };
+    loop {
+        inbox.wait().await;
+        loop {
+            let events = inbox.take();
+            if events.is_empty() && shard.touched.borrow().is_empty() {
+                break;
+            }
+            // The credits go back when this is dropped: after the write-out and one more pass of reads.
+            let credits: Vec<_> = events.into_iter().filter_map(|event| shard.apply(event)).collect();
+            shard.write_out().await;
+            tokio::task::yield_now().await;
+            drop(credits);
+        }
+    }
+}
+
+/// Looks after the time of a shard's connections: late commits, silent clients, ended sessions, closing sockets.
+pub(crate) async fn run_timers<W: SocketWriter>(shard: Rc<Shard<W>>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(shard.node.timers.tick_ms));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = shard.node.clock.now();
+        shard.answer_late(now);
+        shard.look_after_connections(now);
+    }
+}
+
+impl<W: SocketWriter> Shard<W> {
+    /// Appends an event to the pending lists of those concerned. Gives back the credit that goes with it.
+    fn apply(&self, event: ShardEvent) -> Option<crate::credit::CreditShare> {
+        match event {
+            ShardEvent::Committed { rooms, answers, credit } => {
+                for (request, answer) in answers {
+                    self.answer_commit(request, answer);
+                }
+                for room in &rooms {
+                    self.fan_out(room);
+                }
+                return Some(credit);
+            }
+            ShardEvent::Ephemeral { room_id, frame, except } => self.fan_out_ephemeral(room_id, &frame, except),
+            ShardEvent::ToAll { frame } => {
+                for key in self.keys() {
+                    drop(self.push(key, frame.clone()));
+                }
+            }
+            ShardEvent::ToConnection { address, frame } => {
+                drop(self.push(ConnectionKey { slot: address.slot, serial: address.serial }, frame));
+            }
+            ShardEvent::Close { address, code } => {
+                self.close(ConnectionKey { slot: address.slot, serial: address.serial }, code);
+            }
+            ShardEvent::Unsubscribe { room_id, user_id, frame } => self.unsubscribe(room_id, user_id, &frame),
+            ShardEvent::Drain { spread_ms } => self.drain(spread_ms),
+        }
+        None
+    }
+
+    fn keys(&self) -> Vec<ConnectionKey> {
+        let connections = self.connections.borrow();
+        connections.iter().map(|(slot, held)| ConnectionKey { slot, serial: held.serial }).collect()
+    }
+
+    fn answer_commit(&self, request: u64, answer: Result<Ack, Failure>) {
+        let Some(waiting) = self.requests.borrow_mut().take(request) else { return };
+        let event = match answer {
+            Ok(ack) => ServerEvent::Ack(ack),
+            Err(failure) => failure.into_event(),
+        };
+        self.settle(waiting.connection, waiting.re.as_deref(), &event);
+    }
+
+    /// Answers a send, and lets a reader go on that waited for fewer of them to be under way.
+    fn settle(&self, key: ConnectionKey, re: Option<&str>, event: &ServerEvent) {
+        drop(self.answer(key, re, event));
+        drop(self.with(key, |connection| {
+            connection.in_flight = connection.in_flight.saturating_sub(1);
+            if connection.is_reader_waiting && connection.in_flight < IN_FLIGHT_MAX {
+                connection.wake.notify_one();
+            }
+        }));
+    }
+
+    fn fan_out(&self, room: &RoomFrames) {
+        let mut slow = Vec::new();
+        {
+            let rooms = self.rooms.borrow();
+            let mut connections = self.connections.borrow_mut();
+            let mut touched = self.touched.borrow_mut();
+            for &slot in rooms.slots(room.room_id) {
+                let Some(connection) = connections.get_mut(slot) else { continue };
+                if !connection.take_live(room) {
+                    slow.push(ConnectionKey { slot, serial: connection.serial });
+                } else if !connection.is_touched && connection.backlog.is_none() {
+                    connection.is_touched = true;
+                    touched.push(slot);
+                }
+            }
+        }
+        for key in slow {
+            self.close(key, CloseCode::SlowReader);
+        }
+    }
+
+    fn fan_out_ephemeral(&self, room_id: RoomId, frame: &Bytes, except: Option<UserId>) {
+        let rooms = self.rooms.borrow();
+        let mut connections = self.connections.borrow_mut();
+        let mut touched = self.touched.borrow_mut();
+        for &slot in rooms.slots(room_id) {
+            let Some(connection) = connections.get_mut(slot) else { continue };
+            let is_excepted = except.is_some()
+                && connection.identity.as_ref().map(|identity| identity.user.id) == except;
+            if !is_excepted
+                && connection.take_ephemeral(room_id, frame)
+                && !connection.is_touched
+                && connection.backlog.is_none()
+            {
+                connection.is_touched = true;
+                touched.push(slot);
+            }
+        }
+    }
+
+    fn unsubscribe(&self, room_id: RoomId, user_id: Option<UserId>, frame: &Bytes) {
+        let slots = self.rooms.borrow().slots(room_id).to_vec();
+        for slot in slots {
+            let removed = self.connections.borrow_mut().get_mut(slot).and_then(|connection| {
+                let own = connection.identity.as_ref().map(|identity| identity.user.id);
+                if user_id.is_some() && own != user_id {
+                    return None;
+                }
+                connection.subscriptions.retain(|subscription| subscription.room_id != room_id);
+                Some(ConnectionKey { slot, serial: connection.serial })
+            });
+            if let Some(key) = removed {
+                self.rooms.borrow_mut().remove(room_id, slot);
+                drop(self.push(key, frame.clone()));
+            }
+        }
+    }
+
+    fn drain(&self, spread_ms: u64) {
+        let now = self.node.clock.now();
+        for key in self.keys() {
+            let reconnect_after_ms = random::below_ms(spread_ms);
+            let event = ServerEvent::Status(Status::Closing { reconnect_after_ms });
+            drop(self.answer(key, None, &event));
+            let leaves_at = now.plus_ms(i64::try_from(random::below_ms(spread_ms)).unwrap_or(0));
+            drop(self.with(key, |connection| connection.leaves_at = Some(leaves_at)));
+        }
+    }
+
+    /// Visits each touched connection once, and lets the readers have their turn in between.
+    async fn write_out(self: &Rc<Self>) {
+        let touched = std::mem::take(&mut *self.touched.borrow_mut());
+        for (n, slot) in touched.into_iter().enumerate() {
+            if n > 0 && n % WRITES_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+            self.write_one(slot);
+        }
+    }
+
+    fn write_one(self: &Rc<Self>, slot: usize) {
+        let mut connections = self.connections.borrow_mut();
+        let Some(connection) = connections.get_mut(slot) else { return };
+        connection.is_touched = false;
+        if connection.lifecycle == Lifecycle::Broken {
+            return;
+        }
+        match connection.outbox.write_to(&*connection.writer) {
+            Ok(Written::All) => {
+                if connection.lifecycle == Lifecycle::Closing || connection.is_reader_waiting {
+                    connection.wake.notify_one();
+                }
+            }
+            Ok(Written::Blocked) => {
+                let key = ConnectionKey { slot, serial: connection.serial };
+                let backlog = write_backlog(Rc::clone(self), key, Rc::clone(&connection.writer));
+                connection.backlog = Some(tokio::task::spawn_local(backlog).abort_handle());
+            }
+            Err(_) => {
+                connection.lifecycle = Lifecycle::Broken;
+                connection.wake.notify_one();
+            }
+        }
+    }
+
+    /// Answers the sends whose commit takes too long: what is known is "unknown".
+    fn answer_late(&self, now: Timestamp) {
+        let late = self.requests.borrow_mut().take_late(now);
+        for waiting in late {
+            self.settle(waiting.connection, waiting.re.as_deref(), &Failure::unavailable().into_event());
+        }
+    }
+
+    fn look_after_connections(&self, now: Timestamp) {
+        let timers = &self.node.timers;
+        let mut expired = Vec::new();
+        let mut leaving = Vec::new();
+        let mut lost_presence = Vec::new();
+        let mut pinged = Vec::new();
+        for (slot, connection) in self.connections.borrow_mut().iter_mut() {
+            let key = ConnectionKey { slot, serial: connection.serial };
+            let silent_ms = now.ms_since(connection.heard_at);
+            if connection.closes_at.is_some_and(|at| at <= now) || silent_ms >= timers.idle_ms() {
+                connection.lifecycle = Lifecycle::Broken;
+                connection.wake.notify_one();
+                continue;
+            }
+            if connection.lifecycle != Lifecycle::Open {
+                continue;
+            }
+            if silent_ms >= timers.ping_after_ms() && !connection.is_pinged {
+                connection.is_pinged = true;
+                pinged.push(key);
+            }
+            if connection.identity.as_ref().is_some_and(|identity| identity.session.expires_at <= now) {
+                expired.push(key);
+            }
+            if connection.leaves_at.is_some_and(|at| at <= now) && connection.in_flight == 0 {
+                leaving.push(key);
+            }
+            if connection.lost_presence && connection.outbox.bytes() == 0 {
+                connection.lost_presence = false;
+                lost_presence.push(key);
+            }
+        }
+        for key in pinged {
+            drop(self.push(key, frame::PING));
+        }
+        for key in expired {
+            self.close(key, CloseCode::SessionExpired);
+        }
+        for key in leaving {
+            self.close(key, CloseCode::Restart);
+        }
+        for key in lost_presence {
+            self.send_presence_afresh(key);
+        }
+    }
+
+    /// Sends who is present in a connection's rooms, after an indication of it was dropped.
+    fn send_presence_afresh(&self, key: ConnectionKey) {
+        let live = |connection: &mut super::state::Connection<W>| {
+            let live = connection.subscriptions.iter().filter(|subscription| subscription.is_present);
+            live.map(|subscription| subscription.room_id).collect::<Vec<_>>()
+        };
+        for room_id in self.with(key, live).unwrap_or_default() {
+            let Some(event) = presence_of(&self.node, room_id) else { continue };
+            drop(self.answer(key, None, &event));
+        }
+    }
+}
+
+/// Who is present in a room, as an event. Lists those online only: who is offline is not lost by a drop.
+pub(crate) fn presence_of(node: &crate::node::Node, room_id: RoomId) -> Option<ServerEvent> {
+    let participants = node.presence.overlay(room_id, Vec::new());
+    Some(ServerEvent::Presence(PresenceEvent {
+        room: node.directory.name(room_id)?,
+        participants: participants.into_iter().map(Into::into).collect(),
+        members: node.directory.members(room_id),
+        online: node.presence.online(room_id),
+    }))
+}
+
+/// Writes the backlog of a full socket, whenever it takes some.
+async fn write_backlog<W: SocketWriter>(shard: Rc<Shard<W>>, key: ConnectionKey, writer: Rc<W>) {
+    loop {
+        let is_writable = writer.writable().await.is_ok();
+        let go_on = shard.with(key, |connection| {
+            if connection.lifecycle == Lifecycle::Broken {
+                connection.backlog = None;
+                return false;
+            }
+            let written = if is_writable { connection.outbox.write_to(&*connection.writer) } else { Ok(Written::All) };
+            let has_room = connection.is_reader_waiting && connection.outbox.bytes() <= READ_BYTES_MAX;
+            match written {
+                Ok(Written::Blocked) => {
+                    if has_room {
+                        connection.wake.notify_one();
+                    }
+                    true
+                }
+                Ok(Written::All) if is_writable => {
+                    connection.backlog = None;
+                    if has_room || connection.lifecycle == Lifecycle::Closing {
+                        connection.wake.notify_one();
+                    }
+                    false
+                }
+                _ => {
+                    connection.backlog = None;
+                    connection.lifecycle = Lifecycle::Broken;
+                    connection.wake.notify_one();
+                    false
+                }
+            }
+        });
+        if go_on != Ok(true) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What waits to be written to one connection, bounded in bytes.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::{Buf, Bytes};
+
+use crate::connection::socket::SocketWriter;
+
+/// Bytes of live events that may wait for one connection; a reader that lets more gather is slow and is closed.
+pub(crate) const OUTBOX_BYTES_MAX: usize = 256 * 1024;
+/// Bytes above which ephemeral events are dropped.
+pub(crate) const EPHEMERAL_BYTES_MAX: usize = 64 * 1024;
+/// Bytes above which the server stops reading a connection, so that answers wait for room.
+pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
+/// Frames in one system call.
+const FRAMES_PER_WRITE: usize = 64;
+
+/// Whether everything was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nothing waits any more.
+    All,
+    /// The socket is full.
+    Blocked,
+}
+
+/// The frames that wait, the first of them perhaps half sent.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    is_first_half_sent: bool,
+}
+
+impl Outbox {
+    /// How many bytes wait.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Queues frames.
+    pub(crate) fn push(&mut self, frames: Bytes) {
+        self.bytes += frames.len();
+        self.frames.push_back(frames);
+    }
+
+    /// Drops what waits, but for what is half sent: a cut frame would break the stream.
+    pub(crate) fn drop_unsent(&mut self) {
+        self.frames.truncate(usize::from(self.is_first_half_sent));
+        self.bytes = self.frames.iter().map(Bytes::len).sum();
+    }
+
+    /// Writes as much as the socket takes: one system call, unless that takes all of it and more waits.
+    pub(crate) fn write_to(&mut self, socket: &impl SocketWriter) -> io::Result<Written> {
+        while !self.frames.is_empty() {
+            let written = if let (1, Some(frame)) = (self.frames.len(), self.frames.front()) {
+                socket.try_write(frame)
+            } else {
+                let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+                let filled = slices
+                    .iter_mut()
+                    .zip(&self.frames)
+                    .map(|(slice, frame)| *slice = IoSlice::new(frame))
+                    .count();
+                socket.try_write_vectored(slices.get(..filled).unwrap_or(&[]))
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Written::Blocked),
+                Err(error) => return Err(error),
+            }
+        }
+        // An empty queue of a connection that was busy once keeps nothing.
+        self.frames = VecDeque::new();
+        Ok(Written::All)
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.bytes = self.bytes.saturating_sub(written);
+        while let Some(frame) = self.frames.front_mut() {
+            if written < frame.len() {
+                frame.advance(written);
+                self.is_first_half_sent |= written > 0;
+                return;
+            }
+            written -= frame.len();
+            self.frames.pop_front();
+            self.is_first_half_sent = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// A socket that takes so many bytes and is then full.
+    struct Taking(RefCell<(usize, Vec<u8>)>);
+
+    impl SocketWriter for Taking {
+        fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let (room, taken) = &mut *self.0.borrow_mut();
+            if *room == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(*room).collect();
+            *room -= bytes.len();
+            taken.extend_from_slice(&bytes);
+            Ok(bytes.len())
+        }
+
+        async fn writable(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_half_sent_is_finished_and_the_rest_can_be_dropped() {
+        let mut outbox = Outbox::default();
+        for frame in ["aaaa", "bbbb", "cccc"] {
+            outbox.push(Bytes::from_static(frame.as_bytes()));
+        }
+        let socket = Taking(RefCell::new((6, Vec::new())));
+        assert_eq!(outbox.write_to(&socket).unwrap(), Written::Blocked);
+        assert_eq!(outbox.bytes(), 6);
+        outbox.drop_unsent();
+        assert_eq!(outbox.bytes(), 2);
+        outbox.push(Bytes::from_static(b"end"));
+        socket.0.borrow_mut().0 = 100;
+        assert_eq!(outbox.write_to(&socket).unwrap(), Written::All);
+        assert_eq!(socket.0.borrow().1, b"aaaabbbbend");
+        assert_eq!(outbox.bytes(), 0);
+    }
+}

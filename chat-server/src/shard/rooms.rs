@@ -1,0 +1,35 @@
+//! Which connections of this shard are subscribed to which room.
+
+use std::collections::HashMap;
+
+use chat_domain::RoomId;
+
+/// The slots of the subscribers, by room. Adding is constant, removing costs a look through one room.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms(HashMap<RoomId, Vec<usize>>);
+
+impl Rooms {
+    /// Adds a subscriber; once, however often it is asked for.
+    pub(crate) fn add(&mut self, room_id: RoomId, slot: usize) {
+        let slots = self.0.entry(room_id).or_default();
+        if !slots.contains(&slot) {
+            slots.push(slot);
+        }
+    }
+
+    /// Removes a subscriber.
+    pub(crate) fn remove(&mut self, room_id: RoomId, slot: usize) {
+        let Some(slots) = self.0.get_mut(&room_id) else { return };
+        if let Some(at) = slots.iter().position(|&held| held == slot) {
+            slots.swap_remove(at);
+        }
+        if slots.is_empty() {
+            self.0.remove(&room_id);
+        }
+    }
+
+    /// The subscribers.
+    pub(crate) fn slots(&self, room_id: RoomId) -> &[usize] {
+        self.0.get(&room_id).map_or(&[], Vec::as_slice)
+    }
+}

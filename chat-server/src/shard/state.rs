@@ -1,0 +1,196 @@
+//! What a shard keeps of one connection.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use chat_domain::{RoomId, RoomName, Seq, Session, Timestamp, UserSummary};
+use chat_protocol::ServerEvent;
+use chat_protocol::events::Changed;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::frame;
+use crate::shard::inbox::RoomFrames;
+use crate::shard::outbox::{EPHEMERAL_BYTES_MAX, OUTBOX_BYTES_MAX, Outbox};
+
+/// Bytes of live events that may be held back for one room while a join is answered.
+const HELD_BYTES_MAX: usize = 64 * 1024;
+/// Sends of one connection that may wait for their commit; then the server stops reading it.
+pub(crate) const IN_FLIGHT_MAX: u32 = 64;
+
+/// Who is signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) user: UserSummary,
+    pub(crate) session: Session,
+}
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifecycle {
+    /// It lives.
+    Open,
+    /// The close frame is queued; the client has some time to answer it.
+    Closing,
+    /// The socket failed.
+    Broken,
+}
+
+/// A room that a connection hears.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) room_id: RoomId,
+    /// Whether this connection counts in the room's presence.
+    pub(crate) is_present: bool,
+    /// What happens while a join is answered; `None` when the connection hears the room live.
+    held: Option<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    frames: Vec<(Seq, Bytes)>,
+    bytes: usize,
+    /// The last number that was dropped because too much came.
+    dropped: Option<Seq>,
+}
+
+/// What a shard keeps of one connection.
+#[derive(Debug)]
+pub(crate) struct Connection<W> {
+    pub(crate) serial: u64,
+    pub(crate) writer: Rc<W>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) outbox: Outbox,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) lifecycle: Lifecycle,
+    /// When a closing connection is dropped.
+    pub(crate) closes_at: Option<Timestamp>,
+    /// Wakes the reader: there is room again, or the connection ends.
+    pub(crate) wake: Rc<Notify>,
+    /// Whether the reader waits for room.
+    pub(crate) is_reader_waiting: bool,
+    pub(crate) is_touched: bool,
+    /// The task that writes the backlog of a full socket, while there is one.
+    pub(crate) backlog: Option<AbortHandle>,
+    /// When the server, going away, closes this connection.
+    pub(crate) leaves_at: Option<Timestamp>,
+    pub(crate) in_flight: u32,
+    /// When something last came from the client.
+    pub(crate) heard_at: Timestamp,
+    pub(crate) is_pinged: bool,
+    /// Whether an indication of presence was dropped, so that the rooms' presence is to be sent afresh.
+    pub(crate) lost_presence: bool,
+}
+
+impl<W> Connection<W> {
+    pub(crate) fn new(serial: u64, writer: W, wake: Rc<Notify>, now: Timestamp) -> Self {
+        Self {
+            serial,
+            writer: Rc::new(writer),
+            identity: None,
+            outbox: Outbox::default(),
+            subscriptions: Vec::new(),
+            lifecycle: Lifecycle::Open,
+            closes_at: None,
+            wake,
+            is_reader_waiting: false,
+            is_touched: false,
+            backlog: None,
+            leaves_at: None,
+            in_flight: 0,
+            heard_at: now,
+            is_pinged: false,
+            lost_presence: false,
+        }
+    }
+
+    fn subscription(&mut self, room_id: RoomId) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.room_id == room_id)
+    }
+
+    /// Begins to hold a room's live events back.
+    pub(crate) fn hold_back(&mut self, room_id: RoomId) {
+        if let Some(subscription) = self.subscription(room_id) {
+            subscription.held = Some(Held::default());
+        } else {
+            let held = Some(Held::default());
+            self.subscriptions.push(Subscription { room_id, is_present: false, held });
+        }
+    }
+
+    /// Whether the connection is subscribed to a room, live or held back.
+    pub(crate) fn is_subscribed(&self, room_id: RoomId) -> bool {
+        self.subscriptions.iter().any(|held| held.room_id == room_id)
+    }
+
+    /// Queues the answer to a join, then what was held back and is newer.
+    pub(crate) fn go_live(&mut self, room_id: RoomId, last_seq: Seq, answer: Bytes, name: Option<RoomName>) {
+        self.outbox.push(answer);
+        let Some(subscription) = self.subscription(room_id) else { return };
+        let held = subscription.held.take().unwrap_or_default();
+        subscription.is_present = true;
+        for (last, frames) in held.frames {
+            if last > last_seq {
+                self.outbox.push(frames);
+            }
+        }
+        if let (Some(seq), Some(room)) = (held.dropped.filter(|&seq| seq > last_seq), name) {
+            // The number without the content: the client sees the hole and catches up.
+            self.outbox.push(frame::of_event(&ServerEvent::Changed(Changed { room, seq }), None));
+        }
+    }
+
+    /// Ends the holding back. Says whether the connection is not subscribed any more.
+    pub(crate) fn give_up_join(&mut self, room_id: RoomId) -> bool {
+        let Some(subscription) = self.subscription(room_id) else { return false };
+        if subscription.is_present {
+            // It heard the room before: what was held back is still owed to it.
+            let held = subscription.held.take().unwrap_or_default();
+            for (_, frames) in held.frames {
+                self.outbox.push(frames);
+            }
+            return false;
+        }
+        self.subscriptions.retain(|subscription| subscription.room_id != room_id);
+        true
+    }
+
+    /// Whether the connection hears a room live.
+    pub(crate) fn is_live(&self, room_id: RoomId) -> bool {
+        self.subscriptions.iter().any(|held| held.room_id == room_id && held.is_present)
+    }
+
+    /// Takes a room's live frames. `false` if the reader is too slow for them.
+    pub(crate) fn take_live(&mut self, room: &RoomFrames) -> bool {
+        if self.lifecycle != Lifecycle::Open {
+            return true;
+        }
+        if let Some(Subscription { held: Some(held), .. }) = self.subscription(room.room_id) {
+            if held.dropped.is_some() || held.bytes + room.frames.len() > HELD_BYTES_MAX {
+                held.dropped = Some(room.last);
+            } else {
+                held.bytes += room.frames.len();
+                held.frames.push((room.last, room.frames.clone()));
+            }
+            return true;
+        }
+        if self.outbox.bytes() + room.frames.len() > OUTBOX_BYTES_MAX {
+            return false;
+        }
+        self.outbox.push(room.frames.clone());
+        true
+    }
+
+    /// Takes something that may be lost. Says whether it was taken.
+    pub(crate) fn take_ephemeral(&mut self, room_id: RoomId, frame: &Bytes) -> bool {
+        if self.lifecycle != Lifecycle::Open || !self.is_live(room_id) {
+            return false;
+        }
+        if self.outbox.bytes() + frame.len() > EPHEMERAL_BYTES_MAX {
+            self.lost_presence = true;
+            return false;
+        }
+        self.outbox.push(frame.clone());
+        true
+    }
+}

@@ -1,0 +1,229 @@
+//! Opens connections to one database: always the backend that the URL names, always with our settings.
+
+use chat_domain::RepositoryError;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::R2D2Connection;
+use diesel::sql_types::{Bool, Text};
+use diesel::{PgConnection, SqliteConnection, sql_query};
+
+use crate::any_connection::AnyConnection;
+use crate::database_url::DatabaseUrl;
+use crate::error::{OpenError, repository_error};
+use crate::options::StoreOptions;
+
+/// What SQLite keeps of its write-ahead log after a checkpoint, in bytes.
+const SQLITE_JOURNAL_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// How long PostgreSQL lets a transaction of a stopped process hold its locks, in milliseconds.
+const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 10_000;
+/// After how many seconds of silence TCP asks whether PostgreSQL is still there.
+const POSTGRES_KEEPALIVES_IDLE_SECONDS: u32 = 10;
+/// How many seconds pass between two such questions.
+const POSTGRES_KEEPALIVES_INTERVAL_SECONDS: u32 = 5;
+/// After how many unanswered questions the connection is lost.
+const POSTGRES_KEEPALIVES_COUNT: u32 = 3;
+/// After how many milliseconds unacknowledged data means that the connection is lost.
+const POSTGRES_TCP_USER_TIMEOUT_MS: u32 = 10_000;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading snapshots.
+    Read,
+    /// Changing data.
+    Write,
+    /// Changing the schema: waits for others as long as they live.
+    Migrate,
+}
+
+/// Knows how to open connections for one purpose.
+#[derive(Debug, Clone)]
+pub(crate) struct Opener {
+    pub(crate) url: DatabaseUrl,
+    pub(crate) options: StoreOptions,
+    pub(crate) purpose: Purpose,
+}
+
+/// A connection of the pool.
+pub(crate) struct Reader {
+    pub(crate) connection: AnyConnection,
+    /// Set after a failure, so that the pool drops the connection.
+    pub(crate) is_suspect: bool,
+}
+
+impl Opener {
+    pub(crate) fn new(url: &DatabaseUrl, options: &StoreOptions, purpose: Purpose) -> Self {
+        Self { url: url.clone(), options: options.clone(), purpose }
+    }
+
+    /// Opens a connection. A SQLite file must exist.
+    pub(crate) fn open(&self) -> Result<AnyConnection, RepositoryError> {
+        let away = |error: ConnectionError| RepositoryError::Unavailable(error.to_string());
+        let mut connection = match (self.url.sqlite_path(), self.url.postgres_url()) {
+            (Some(path), _) => AnyConnection::Sqlite(open_sqlite(&sqlite_uri(path)).map_err(away)?),
+            (None, Some(url)) => {
+                AnyConnection::Postgres(open_postgres(&self.postgres_url(url)).map_err(away)?)
+            }
+            (None, None) => return Err(RepositoryError::Internal("a URL names no database".to_owned())),
+        };
+        for setting in self.settings() {
+            connection.batch_execute(&setting).map_err(|error| repository_error(&error))?;
+        }
+        Ok(connection)
+    }
+
+    /// The URL with our timeouts, where it doesn't name its own.
+    fn postgres_url(&self, url: &str) -> String {
+        let parameters = [
+            ("connect_timeout", self.options.connect_timeout_ms.div_ceil(1_000).max(2)),
+            ("keepalives_idle", POSTGRES_KEEPALIVES_IDLE_SECONDS),
+            ("keepalives_interval", POSTGRES_KEEPALIVES_INTERVAL_SECONDS),
+            ("keepalives_count", POSTGRES_KEEPALIVES_COUNT),
+            ("tcp_user_timeout", POSTGRES_TCP_USER_TIMEOUT_MS),
+        ];
+        let mut url = url.to_owned();
+        for (name, value) in parameters {
+            if !url.contains(&format!("{name}=")) {
+                let separator = if url.contains('?') { '&' } else { '?' };
+                url.push_str(&format!("{separator}{name}={value}"));
+            }
+        }
+        url
+    }
+
+    /// One statement each, because SQLite heeds the order of pragmas.
+    fn settings(&self) -> Vec<String> {
+        match self.url.sqlite_path() {
+            Some(_) => self.sqlite_settings(),
+            None => vec![self.postgres_settings()],
+        }
+    }
+
+    fn sqlite_settings(&self) -> Vec<String> {
+        let mut settings = vec![
+            format!("PRAGMA busy_timeout = {}", self.options.busy_timeout_ms),
+            "PRAGMA foreign_keys = ON".to_owned(),
+        ];
+        settings.extend(match self.purpose {
+            Purpose::Read => vec!["PRAGMA query_only = ON".to_owned()],
+            Purpose::Write | Purpose::Migrate => vec![
+                // Acknowledged means on disk: every commit syncs the log.
+                "PRAGMA synchronous = FULL".to_owned(),
+                format!("PRAGMA journal_size_limit = {SQLITE_JOURNAL_BYTES_MAX}"),
+            ],
+        });
+        settings
+    }
+
+    fn postgres_settings(&self) -> String {
+        let (statement_ms, lock_ms) = match self.purpose {
+            Purpose::Read | Purpose::Write => {
+                (self.options.statement_timeout_ms, self.options.busy_timeout_ms)
+            }
+            Purpose::Migrate => (0, 0),
+        };
+        // Acknowledged means on disk; who asks for more than `on` keeps it.
+        // Texts in English, where this role may ask for it, because some errors are known by their text only.
+        format!(
+            "SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}; \
+             SET idle_in_transaction_session_timeout = {POSTGRES_IDLE_IN_TRANSACTION_MS}; \
+             DO $$ BEGIN \
+               IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN \
+                 PERFORM set_config('synchronous_commit', 'on', false); \
+               END IF; \
+               PERFORM set_config('lc_messages', 'C', false); \
+             EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"
+        )
+    }
+}
+
+impl r2d2::ManageConnection for Opener {
+    type Connection = Reader;
+    type Error = RepositoryError;
+
+    fn connect(&self) -> Result<Reader, RepositoryError> {
+        Ok(Reader { connection: self.open()?, is_suspect: false })
+    }
+
+    fn is_valid(&self, reader: &mut Reader) -> Result<(), RepositoryError> {
+        reader.connection.ping().map_err(|error| repository_error(&error))
+    }
+
+    fn has_broken(&self, reader: &mut Reader) -> bool {
+        reader.is_suspect || std::thread::panicking() || reader.connection.is_broken()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the backend is known here")]
+fn open_sqlite(uri: &str) -> ConnectionResult<SqliteConnection> {
+    SqliteConnection::establish(uri)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the backend is known here")]
+fn open_postgres(url: &str) -> ConnectionResult<PgConnection> {
+    PgConnection::establish(url)
+}
+
+/// `mode=rw`: a file that went away is an error, not a new and empty database.
+fn sqlite_uri(path: &std::path::Path) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_') {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri + "?mode=rw"
+}
+
+#[derive(QueryableByName)]
+struct JournalMode {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+#[derive(QueryableByName)]
+struct ServerSettings {
+    #[diesel(sql_type = Text)]
+    encoding: String,
+    #[diesel(sql_type = Bool)]
+    syncs: bool,
+}
+
+/// Refuses a database that can't keep what the chat promises; answers what an operator should know.
+pub(crate) fn check_suitable(connection: &mut AnyConnection) -> Result<Vec<String>, OpenError> {
+    match connection {
+        AnyConnection::Sqlite(sqlite) => switch_to_wal(sqlite).map(|()| Vec::new()),
+        AnyConnection::Postgres(postgres) => check_postgres(postgres),
+    }
+}
+
+/// The mode is a property of the file. Done once before other connections open, because two that switch at the same
+/// time lock each other out.
+fn switch_to_wal(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let mode: JournalMode = sql_query("PRAGMA journal_mode = WAL").get_result(connection)?;
+    if mode.journal_mode == "wal" {
+        return Ok(());
+    }
+    Err(OpenError::Unsuitable(format!(
+        "the file can't use a write-ahead log (its journal mode is {}); is it on a network file system?",
+        mode.journal_mode
+    )))
+}
+
+fn check_postgres(connection: &mut PgConnection) -> Result<Vec<String>, OpenError> {
+    let server: ServerSettings = sql_query(
+        "SELECT current_setting('server_encoding') AS encoding, current_setting('fsync') = 'on' AS syncs",
+    )
+    .get_result(connection)?;
+    if server.encoding != "UTF8" {
+        return Err(OpenError::Unsuitable(format!("its encoding is {}; it must be UTF8", server.encoding)));
+    }
+    if server.syncs {
+        return Ok(Vec::new());
+    }
+    let warning = "PostgreSQL runs with fsync off: acknowledged messages do not survive a power loss";
+    tracing::warn!("{warning}");
+    Ok(vec![warning.to_owned()])
+}

@@ -1,0 +1,76 @@
+//! Signed-in devices.
+
+use chat_domain::repository::{Result, Sessions};
+use chat_domain::{NewSession, Session, SessionId, Timestamp, TokenHash, User, UserId};
+use diesel::prelude::*;
+
+use crate::any_connection::on_backend;
+use crate::rows::{SessionRow, UserRow};
+use crate::schema::{chat_session, chat_user};
+use crate::transaction::StoreTransaction;
+
+impl Sessions for StoreTransaction<'_> {
+    fn add_session(&mut self, session: &NewSession) -> Result<Session> {
+        self.query(|connection| {
+            on_backend!(connection, |c| diesel::insert_into(chat_session::table)
+                .values((
+                    chat_session::user_id.eq(session.user_id.get()),
+                    chat_session::token_hash.eq(session.token_hash.as_bytes().as_slice()),
+                    chat_session::created_at.eq(session.created_at.unix_ms()),
+                    chat_session::expires_at.eq(session.expires_at.unix_ms()),
+                ))
+                .returning(SessionRow::as_returning())
+                .get_result(c))
+        })
+        .map(SessionRow::into)
+    }
+
+    fn find_session(&mut self, token_hash: &TokenHash) -> Result<Option<(Session, User)>> {
+        let found: Option<(SessionRow, UserRow)> = self.query(|connection| {
+            chat_session::table
+                .inner_join(chat_user::table)
+                .filter(chat_session::token_hash.eq(token_hash.as_bytes().as_slice()))
+                .select((SessionRow::as_select(), UserRow::as_select()))
+                .first(connection)
+                .optional()
+        })?;
+        let found = found.map(|(session, user)| Ok((session.into(), user.try_into()?)));
+        self.noted(found.transpose())
+    }
+
+    fn remove_session(&mut self, id: SessionId) -> Result<bool> {
+        self.query(|connection| {
+            diesel::delete(chat_session::table.find(id.get())).execute(connection).map(|removed| removed > 0)
+        })
+    }
+
+    fn remove_sessions_of(&mut self, user_id: UserId) -> Result<u64> {
+        self.query(|connection| {
+            diesel::delete(chat_session::table.filter(chat_session::user_id.eq(user_id.get())))
+                .execute(connection)
+        })
+        .map(count)
+    }
+
+    fn remove_expired_sessions(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        let expired: Vec<i64> = self.query(|connection| {
+            chat_session::table
+                .filter(chat_session::expires_at.le(now.unix_ms()))
+                .order(chat_session::expires_at)
+                .limit(i64::from(limit))
+                .select(chat_session::id)
+                .load(connection)
+        })?;
+        if expired.is_empty() {
+            return Ok(0);
+        }
+        self.query(|connection| {
+            diesel::delete(chat_session::table.filter(chat_session::id.eq_any(&expired))).execute(connection)
+        })
+        .map(count)
+    }
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,78 @@
+//! Every query that runs often goes along an index on SQLite: nothing scans messages or sorts a room.
+
+use std::cell::RefCell;
+
+use chat_domain::limits::{PAGE_MESSAGES_MAX, RESUME_CHANGES_MAX};
+use chat_domain::{
+    ControlSeq, JoinRoom, MessageKey, RepositoryError, Seq, Timestamp, TokenHash, Username, get_rooms,
+    room_snapshot,
+};
+use chat_store::commit;
+use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use crate::chat::{NOW, room_with_member, sending};
+use crate::database::Database;
+
+thread_local! {
+    /// The statements of this thread, while it listens.
+    static HEARD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+fn listen(event: InstrumentationEvent<'_>) {
+    if let InstrumentationEvent::StartQuery { query, .. } = event {
+        let text = query.to_string();
+        HEARD.with_borrow_mut(|heard| heard.iter_mut().for_each(|heard| heard.push(text.clone())));
+    }
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[test]
+fn frequent_queries_use_indexes() {
+    set_default_instrumentation(|| Some(Box::new(listen))).unwrap();
+    let database = Database::sqlite();
+    let store = database.migrated();
+    let (room_id, user_id) = room_with_member(&store);
+    HEARD.set(Some(Vec::new()));
+    commit(&store, NOW, vec![(sending(room_id, user_id, "hi", "k"), ())]);
+    store
+        .read(|repository| {
+            repository.list_messages(room_id, Some(Seq::new(9)), PAGE_MESSAGES_MAX)?;
+            repository.list_changes(room_id, Seq::ZERO, RESUME_CHANGES_MAX)?;
+            repository.count_unread(room_id, user_id, Seq::ZERO, 100)?;
+            repository.find_sent(&[(user_id, MessageKey::new("k").unwrap())])?;
+            repository.find_session(&TokenHash::new([0; 32]))?;
+            repository.find_user_by_name(&Username::new("ann").unwrap())?;
+            repository.list_control(ControlSeq::ZERO, 10)?;
+            get_rooms(repository, user_id)?;
+            room_snapshot(repository, JoinRoom { user_id, room_id }, None).unwrap();
+            Ok::<_, RepositoryError>(())
+        })
+        .unwrap();
+    store.write(|repository| repository.remove_expired_sessions(Timestamp::from_unix_ms(9), 10)).unwrap();
+    let statements = HEARD.take().unwrap();
+    let planned: Vec<&String> =
+        statements.iter().filter(|text| text.starts_with("SELECT") || text.starts_with("UPDATE")).collect();
+    assert!(planned.len() >= 15, "{statements:#?}");
+    for statement in planned {
+        check(&database, statement);
+    }
+}
+
+fn check(database: &Database, statement: &str) {
+    let sql = statement.split(" -- binds").next().unwrap();
+    let steps: Vec<Step> =
+        sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(&mut database.raw_sqlite()).unwrap();
+    for Step { detail } in steps {
+        // The list of rooms is read whole, in the order of the table.
+        let scans = detail.starts_with("SCAN") && detail != "SCAN chat_room";
+        assert!(!scans && !detail.contains("TEMP B-TREE"), "{sql}\n{detail}");
+    }
+}
