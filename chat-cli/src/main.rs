@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ask;
 mod commands;
 mod database;
 mod error;
 mod output;
-mod prompt;
 mod text;
 
 use std::process::ExitCode;

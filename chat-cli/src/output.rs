@@ -91,7 +91,7 @@ pub(crate) fn finish(result: Result<Report, CliError>, format: Format) -> u8 {
         Err(error) => Some(error),
     };
     let Some(error) = complaint else { return 0 };
-    print_error(error.code(), &error.to_string(), error.advice(), format);
+    print_error(error.code(), error.to_string().trim(), error.advice(), format);
     error.exit_code()
 }
 

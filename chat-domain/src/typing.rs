@@ -40,9 +40,19 @@ pub struct TypingBoard {
 
 #[derive(Debug)]
 struct Entry {
-    is_typing: bool,
+    state: State,
     announced_at: Timestamp,
     expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The others know that the person types.
+    Announced,
+    /// The person types, but began again too soon to be announced yet.
+    Waiting,
+    /// The person doesn't type; the entry is there for the interval between two starts.
+    Idle,
 }
 
 impl TypingBoard {
@@ -52,53 +62,66 @@ impl TypingBoard {
         Self { times, entries: HashMap::new() }
     }
 
-    /// Somebody types. Announced when it begins; a renewal, or a new start too soon, says nothing.
+    /// Somebody types. Announced when it begins; a renewal says nothing, and a new start that comes too soon is
+    /// announced by [`TypingBoard::sweep`] when its time has come, if they still type then.
     pub fn start(&mut self, room_id: RoomId, user_id: UserId, now: Timestamp) -> Option<TypingChange> {
         let expires_at = now.plus_ms(self.times.expiry_ms);
-        let change = TypingChange { room_id, user_id, is_typing: true };
-        let Some(entry) = self.entries.get_mut(&(room_id, user_id)) else {
-            self.entries.insert((room_id, user_id), Entry { is_typing: true, announced_at: now, expires_at });
-            return Some(change);
-        };
-        if entry.is_typing {
-            entry.expires_at = expires_at;
+        let entry = self.entries.entry((room_id, user_id)).or_insert(Entry {
+            state: State::Idle,
+            announced_at: now.plus_ms(-self.times.start_interval_ms),
+            expires_at,
+        });
+        entry.expires_at = expires_at;
+        if entry.state == State::Announced {
             return None;
         }
-        if now < entry.announced_at.plus_ms(self.times.start_interval_ms) && now >= entry.announced_at {
-            return None;
-        }
-        *entry = Entry { is_typing: true, announced_at: now, expires_at };
-        Some(change)
+        entry.state = State::Waiting;
+        entry.announce(&self.times, now).then_some(TypingChange { room_id, user_id, is_typing: true })
     }
 
     /// Somebody stopped, sent, left or went away.
     pub fn stop(&mut self, room_id: RoomId, user_id: UserId) -> Option<TypingChange> {
         let entry = self.entries.get_mut(&(room_id, user_id))?;
-        std::mem::replace(&mut entry.is_typing, false).then_some(TypingChange {
-            room_id,
-            user_id,
-            is_typing: false,
-        })
+        let was = std::mem::replace(&mut entry.state, State::Idle);
+        (was == State::Announced).then_some(TypingChange { room_id, user_id, is_typing: false })
     }
 
-    /// Ends what has expired, and forgets what no longer matters.
+    /// Ends what has expired, announces starts whose time has come, and forgets what no longer matters.
     pub fn sweep(&mut self, now: Timestamp) -> Vec<TypingChange> {
-        let mut ended = Vec::new();
-        let start_interval_ms = self.times.start_interval_ms;
+        let mut changes = Vec::new();
+        let times = self.times;
         self.entries.retain(|&(room_id, user_id), entry| {
-            if entry.is_typing && entry.expires_at <= now {
-                entry.is_typing = false;
-                ended.push(TypingChange { room_id, user_id, is_typing: false });
+            if entry.state != State::Idle && entry.expires_at <= now {
+                if entry.state == State::Announced {
+                    changes.push(TypingChange { room_id, user_id, is_typing: false });
+                }
+                entry.state = State::Idle;
             }
-            entry.is_typing || now < entry.announced_at.plus_ms(start_interval_ms)
+            if entry.state == State::Waiting && entry.announce(&times, now) {
+                changes.push(TypingChange { room_id, user_id, is_typing: true });
+            }
+            entry.state != State::Idle || now < entry.announced_at.plus_ms(times.start_interval_ms)
         });
-        ended
+        changes
     }
 
     /// Whether nobody types, so that there is nothing to sweep.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+impl Entry {
+    /// Announces a start unless the last one was too short a time ago.
+    fn announce(&mut self, times: &TypingTimes, now: Timestamp) -> bool {
+        let is_too_soon =
+            now >= self.announced_at && now.ms_since(self.announced_at) < times.start_interval_ms;
+        if !is_too_soon {
+            self.state = State::Announced;
+            self.announced_at = now;
+        }
+        !is_too_soon
     }
 }
 
@@ -124,13 +147,25 @@ mod tests {
     }
 
     #[test]
-    fn stopping_is_announced_once_and_a_quick_restart_not_at_all() {
+    fn stopping_is_announced_once_and_a_quick_restart_when_its_time_has_come() {
         let mut board = TypingBoard::default();
         board.start(ROOM, ANN, at(0));
         assert!(board.stop(ROOM, ANN).is_some_and(|change| !change.is_typing));
         assert_eq!(board.stop(ROOM, ANN), None);
-        assert_eq!(board.start(ROOM, ANN, at(2_999)), None);
-        assert!(board.start(ROOM, ANN, at(3_000)).is_some());
+        assert_eq!(board.start(ROOM, ANN, at(1_000)), None);
+        assert_eq!(board.sweep(at(2_999)), []);
+        assert!(board.sweep(at(3_000)).first().is_some_and(|change| change.is_typing));
+        assert_eq!(board.sweep(at(3_001)), []);
+    }
+
+    #[test]
+    fn a_quick_restart_that_ends_before_its_time_is_never_announced() {
+        let mut board = TypingBoard::default();
+        board.start(ROOM, ANN, at(0));
+        board.stop(ROOM, ANN);
+        board.start(ROOM, ANN, at(1_000));
+        assert_eq!(board.stop(ROOM, ANN), None);
+        assert_eq!(board.sweep(at(3_000)), []);
     }
 
     #[test]

@@ -86,11 +86,8 @@ impl Report {
             }
         };
         building.last = seq;
-        let event = ServerEvent::NewMessage(NewMessage {
-            room: building.name.clone(),
-            seq,
-            message: message.into(),
-        });
+        let event =
+            ServerEvent::NewMessage(NewMessage { room: building.name.clone(), seq, message: message.into() });
         frame::append_event(&event, None, &mut building.frames);
     }
 }
@@ -159,13 +156,11 @@ impl Committed {
             .into_iter()
             .map(|(room_id, building)| {
                 let mut frames = Vec::new();
-                let mut first = building.first;
                 if let Some(after) = self.node.tops.tell(room_id, building.first, building.last) {
                     frames = self.missing(room_id, &building.name, after, building.first);
-                    first = after.next();
                 }
                 frames.extend_from_slice(&building.frames);
-                RoomFrames { room_id, first, last: building.last, frames: frames.into() }
+                RoomFrames { room_id, last: building.last, frames: frames.into() }
             })
             .collect();
         for (inbox, answers) in self.node.inboxes.iter().zip(report.answers) {
@@ -206,7 +201,9 @@ impl Committed {
         let newest: BTreeMap<RoomId, Seq> = batch
             .iter()
             .filter_map(|completed| match &completed.result {
-                Ok(Outcome::MessageSent(sent)) if sent.is_new => Some((sent.message.room_id, sent.message.seq)),
+                Ok(Outcome::MessageSent(sent)) if sent.is_new => {
+                    Some((sent.message.room_id, sent.message.seq))
+                }
                 _ => None,
             })
             .rev()

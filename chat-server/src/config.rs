@@ -13,12 +13,17 @@ use thiserror::Error;
 
 use crate::secret::SecretKey;
 
-pub use limits::{LimitSettings, Limits};
+use limits::LimitSettings;
+pub use limits::Limits;
 pub use timers::Timers;
 
 /// What a person sets, by flag or by environment variable.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "chat-server", version, about = "A real-time chat in one binary: rooms, kept messages, a page")]
+#[command(
+    name = "chat-server",
+    version,
+    about = "A real-time chat in one binary: rooms, kept messages, a page"
+)]
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "CHAT_BIND", default_value = "127.0.0.1:8081")]
@@ -58,7 +63,7 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How much of everything.
     #[command(flatten)]
-    pub limits: LimitSettings,
+    limits: LimitSettings,
 }
 
 /// Who may register.
@@ -117,12 +122,18 @@ impl Config {
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let database = database(settings, &mut problems);
-        let secret_key =
-            secrets::read("SECRET_KEY", settings.secret_key.as_ref(), settings.secret_key_file.as_ref(), &mut problems)
-                .and_then(|secret| SecretKey::new(&secret));
+        let secret_key = secrets::read(
+            "SECRET_KEY",
+            settings.secret_key.as_ref(),
+            settings.secret_key_file.as_ref(),
+            &mut problems,
+        )
+        .and_then(|secret| SecretKey::new(&secret));
         let is_sqlite = database.as_ref().is_some_and(|url| url.sqlite_path().is_some());
         if database.is_some() && !is_sqlite && secret_key.is_none() {
-            problems.push("SECRET_KEY is required with PostgreSQL: all servers on one database share it".to_owned());
+            problems.push(
+                "SECRET_KEY is required with PostgreSQL: all servers on one database share it".to_owned(),
+            );
         }
         for url in settings.public_url.iter().chain(&settings.allowed_origins) {
             if !url.starts_with("https://") && !url.starts_with("http://") {
@@ -148,8 +159,12 @@ impl Config {
 }
 
 fn database(settings: &Settings, problems: &mut Vec<String>) -> Option<DatabaseUrl> {
-    let url =
-        secrets::read("DATABASE_URL", settings.database_url.as_ref(), settings.database_url_file.as_ref(), problems);
+    let url = secrets::read(
+        "DATABASE_URL",
+        settings.database_url.as_ref(),
+        settings.database_url_file.as_ref(),
+        problems,
+    );
     let Some(url) = url else {
         return Some(DatabaseUrl::sqlite_file(&settings.data_dir.join("chat.db")));
     };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_domain::{
-    Command, ControlAction, ControlEntry, ControlSeq, PresenceChange, Repository, RepositoryError, Room, RoomId,
-    SessionId, UserId,
+    Command, ControlAction, ControlEntry, ControlSeq, PresenceChange, Repository, RepositoryError, Room,
+    RoomId, SessionId, UserId,
 };
 use chat_protocol::events::{RoomLeft, RoomLeftReason, UserJoined, UserLeft};
 use chat_protocol::{CloseCode, ServerEvent};
@@ -33,7 +33,7 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
     let mut is_away = false;
     loop {
         // A poll is due; a change of this very process need not wait for it.
-        drop(tokio::time::timeout(poll, node.control_changed.notified()).await);
+        let _ = tokio::time::timeout(poll, node.control_changed.notified()).await;
         match node.read(move |repository| News::read(repository, seen)).await {
             Ok(news) => {
                 is_away = false;
@@ -64,7 +64,9 @@ impl News {
         let mut ended = Vec::new();
         for entry in &entries {
             match entry.action {
-                Some(ControlAction::RoomAdded { .. } | ControlAction::RoomArchived { .. }) if rooms.is_none() => {
+                Some(ControlAction::RoomAdded { .. } | ControlAction::RoomArchived { .. })
+                    if rooms.is_none() =>
+                {
                     rooms = Some(repository.list_rooms(ROOMS_KNOWN_MAX)?);
                 }
                 Some(ControlAction::MemberLeft { room_id, user_id }) => {
@@ -171,11 +173,11 @@ pub(crate) async fn run_upkeep(node: Arc<Node>) {
         let has_doubts = node.tops.has_doubts();
         let Ok(store) = node.store() else { continue };
         for records in records.chunks(RECORDS_MAX) {
-            drop(store.submit(Command::RecordPresence(records.to_vec()), Ticket::Nobody));
+            let _ = store.submit(Command::RecordPresence(records.to_vec()), Ticket::Nobody);
         }
         if has_doubts {
             // An empty commit: when it succeeds, the doubts are cleared with it.
-            drop(store.submit(Command::RecordPresence(Vec::new()), Ticket::Nobody));
+            let _ = store.submit(Command::RecordPresence(Vec::new()), Ticket::Nobody);
         }
     }
 }

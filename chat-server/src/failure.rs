@@ -1,8 +1,8 @@
 //! Every failure as what a client is told: a code, a text, and when to try again. One table for all of them.
 
 use chat_domain::{
-    AccessError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError, OpenSessionError, RegisterUserError,
-    RepositoryError, SendMessageError,
+    AccessError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError, OpenSessionError,
+    RegisterUserError, RepositoryError, SendMessageError,
 };
 use chat_protocol::events::Error;
 use chat_protocol::{ErrorCode, ServerEvent};

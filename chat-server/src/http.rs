@@ -83,7 +83,13 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
 fn not_there(path: &str) -> answer::Refused {
     let is_known = matches!(
         path,
-        "/" | "/ws" | "/chat" | "/login" | "/healthz" | "/readyz" | "/api/v1/register" | "/api/v1/login"
+        "/" | "/ws"
+            | "/chat"
+            | "/login"
+            | "/healthz"
+            | "/readyz"
+            | "/api/v1/register"
+            | "/api/v1/login"
             | "/api/v1/logout"
     );
     if is_known {

@@ -1,6 +1,7 @@
 //! Reads the settings, starts the server, and stops it at a signal.
 #![forbid(unsafe_code)]
 
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
@@ -52,7 +53,9 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
 #[expect(clippy::print_stdout, reason = "the one line on standard output that says where the server is")]
 fn announce(address: SocketAddr, registration: Registration) {
     match registration {
-        Registration::Open => tracing::info!("registration is open: everybody who reaches the page may sign up"),
+        Registration::Open => {
+            tracing::info!("registration is open: everybody who reaches the page may sign up")
+        }
         Registration::Closed => {
             tracing::info!("registration is closed: add users with `chat-cli user add NAME`");
         }
@@ -62,7 +65,10 @@ fn announce(address: SocketAddr, registration: Registration) {
 
 fn log(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("CHAT_LOG: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let installed = match settings.log_format {
         LogFormat::Human => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

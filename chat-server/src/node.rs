@@ -82,7 +82,7 @@ impl Node {
                 Ok(repository) => work(repository).map_err(Failure::from),
                 Err(error) => Err(<Failure as From<RepositoryError>>::from(error)),
             };
-            drop(answer.send(result));
+            let _ = answer.send(result);
         }))?;
         self.within_timeout(answered).await?
     }
@@ -114,7 +114,11 @@ impl Node {
     pub(crate) fn broadcast_ephemeral(&self, room_id: RoomId, event: &ServerEvent, except: UserId) {
         let frame = frame::of_event(event, None);
         for inbox in self.inboxes.iter() {
-            inbox.post_ephemeral(ShardEvent::Ephemeral { room_id, frame: frame.clone(), except: Some(except) });
+            inbox.post_ephemeral(ShardEvent::Ephemeral {
+                room_id,
+                frame: frame.clone(),
+                except: Some(except),
+            });
         }
     }
 
@@ -140,8 +144,11 @@ impl Node {
     /// Says that somebody began or ceased to type.
     pub(crate) fn tell_typing(&self, change: TypingChange, user: &UserSummary) {
         let Some(room) = self.directory.name(change.room_id) else { return };
-        let event =
-            ServerEvent::UserTyping(UserTyping { room, user: user.clone().into(), is_typing: change.is_typing });
+        let event = ServerEvent::UserTyping(UserTyping {
+            room,
+            user: user.clone().into(),
+            is_typing: change.is_typing,
+        });
         self.broadcast_ephemeral(change.room_id, &event, change.user_id);
     }
 

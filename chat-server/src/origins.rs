@@ -32,12 +32,16 @@ impl Origins {
         match public_url {
             Some(url) => origins.push(normalized(url)),
             None => {
-                let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned(), host_of(bound)];
+                let names =
+                    ["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned(), host_of(bound)];
                 origins.extend(names.iter().map(|name| normalized(&format!("http://{name}:{port}"))));
             }
         }
-        let hosts =
-            origins.iter().filter_map(|origin| origin.split_once("://")).map(|(_, host)| host.to_owned()).collect();
+        let hosts = origins
+            .iter()
+            .filter_map(|origin| origin.split_once("://"))
+            .map(|(_, host)| host.to_owned())
+            .collect();
         let is_https = public_url.is_some_and(|url| url.starts_with("https://"));
         Self { origins, hosts, is_https }
     }

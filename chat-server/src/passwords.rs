@@ -31,7 +31,11 @@ impl Passwords {
 
     /// Checks a password against a hash; without one it costs the same, so that nobody learns who exists.
     /// Gives back the hash to store instead, where the held one is weaker than today's.
-    pub(crate) async fn verify(&self, password: String, hash: Option<PasswordHash>) -> Result<Verified, Failure> {
+    pub(crate) async fn verify(
+        &self,
+        password: String,
+        hash: Option<PasswordHash>,
+    ) -> Result<Verified, Failure> {
         let hasher = Arc::clone(&self.hasher);
         self.run(move || {
             let Some(hash) = hash else {

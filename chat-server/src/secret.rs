@@ -31,8 +31,9 @@ impl SecretKey {
     pub(crate) fn of_data_dir(data_dir: &Path) -> std::io::Result<Self> {
         let path = data_dir.join(FILE_NAME);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::new(&text)
-                .ok_or_else(|| std::io::Error::other(format!("{} is empty", path.display()))),
+            Ok(text) => {
+                Self::new(&text).ok_or_else(|| std::io::Error::other(format!("{} is empty", path.display())))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(&path),
             Err(error) => Err(std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         }

@@ -6,10 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chat_domain::{
-    ControlSeq, Repository, RepositoryError, Room, Timestamp, TypingBoard, add_default_rooms,
-};
-use chat_store::password::PasswordHasher;
+use chat_domain::{ControlSeq, Repository, RepositoryError, Room, Timestamp, TypingBoard, add_default_rooms};
+use chat_store::password::{PasswordHasher, PasswordParams};
 use chat_store::{Store, StoreOptions, WorkerPool, Writer, WriterOptions, migrations};
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -29,9 +27,9 @@ use crate::node::tops::Tops;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::secret::SecretKey;
+use crate::shard::Shard;
 use crate::shard::dispatcher;
 use crate::shard::inbox::{Inbox, ShardEvent};
-use crate::shard::Shard;
 use crate::store_access::StoreThreads;
 use crate::tokens::Tokens;
 
@@ -123,7 +121,7 @@ impl Server {
     pub fn stop(self) {
         self.node.is_draining.store(true, Ordering::Relaxed);
         // A shard that has already ended has nobody left to tell.
-        drop(self.stopping.send(true));
+        let _ = self.stopping.send(true);
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the server failed");
@@ -149,7 +147,8 @@ fn store_options() -> StoreOptions {
 
 fn open_store(config: &Config) -> Result<Store, StartError> {
     let options = store_options();
-    let applied = migrations::up(&config.database, &options).map_err(|error| StartError::Migration(error.to_string()))?;
+    let applied = migrations::up(&config.database, &options)
+        .map_err(|error| StartError::Migration(error.to_string()))?;
     for name in applied {
         tracing::info!(migration = name, "migrated");
     }
@@ -158,7 +157,8 @@ fn open_store(config: &Config) -> Result<Store, StartError> {
 
 /// Adds the default rooms to a chat that has none, and reads what the node starts with.
 fn prepare(store: &Store, now: Timestamp) -> Result<Beginning, StartError> {
-    let has_rooms = store.read(|repository| Ok::<_, RepositoryError>(!repository.list_rooms(1)?.is_empty()))?;
+    let has_rooms =
+        store.read(|repository| Ok::<_, RepositoryError>(!repository.list_rooms(1)?.is_empty()))?;
     if !has_rooms {
         let added = store.write(|repository| add_default_rooms(repository, now));
         added.map_err(|error| StartError::Rooms(error.to_string()))?;
@@ -193,7 +193,7 @@ fn new_node(
         trusted_proxies: config.trusted_proxies.clone(),
         epoch,
         tokens: Tokens::new(secret),
-        passwords: Passwords::new(PasswordHasher::default(), cores),
+        passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores),
         directory: Directory::default(),
         connections: Connections::default(),
         presence: Presence::new(config.timers.presence_grace_ms),
@@ -212,7 +212,7 @@ fn start_store_threads(node: &Arc<Node>, store: Store, clock: Arc<dyn Clock>) ->
     let writer = Writer::start(store.clone(), WriterOptions::default(), move || clock.wall(), sink)?;
     let readers = WorkerPool::new("reader", READER_THREADS, READS_WAITING_MAX);
     let access = StoreThreads::new(store, readers, writer);
-    drop(node.store.set(Box::new(access)));
+    let _ = node.store.set(Box::new(access));
     Ok(())
 }
 
@@ -246,7 +246,7 @@ fn run_main(
                 tokio::time::sleep(Duration::from_millis(node.timers.tick_ms)).await;
             }
         };
-        drop(tokio::time::timeout(Duration::from_millis(node.timers.drain_timeout_ms), drained).await);
+        let _ = tokio::time::timeout(Duration::from_millis(node.timers.drain_timeout_ms), drained).await;
         for task in background {
             task.abort();
         }
@@ -303,9 +303,9 @@ fn run_shard(
             }
         }
         // The accept loop has ended: the clients are being told, and go.
-        drop(stopped.wait_for(|is_stopping| *is_stopping).await);
+        let _ = stopped.wait_for(|is_stopping| *is_stopping).await;
         let deadline = Duration::from_millis(node.timers.drain_timeout_ms);
-        drop(tokio::time::timeout(deadline, shard.drained()).await);
+        let _ = tokio::time::timeout(deadline, shard.drained()).await;
     });
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_domain::{Command, RoomId, Seq, Session, SignedIn, Timestamp, UserSummary};
+use chat_domain::{Command, RoomId, Seq, SignedIn, Timestamp, UserSummary};
 use chat_protocol::{CloseCode, ServerEvent};
 use slab::Slab;
 use tokio::sync::Notify;
@@ -121,11 +121,6 @@ impl<W: SocketWriter> Shard<W> {
             .ok_or(Gone)
     }
 
-    /// With which session.
-    pub(crate) fn session(&self, key: ConnectionKey) -> Result<Session, Gone> {
-        self.with(key, |connection| connection.identity.as_ref().map(|identity| identity.session))?.ok_or(Gone)
-    }
-
     /// Queues frames that the client asked for, or must have.
     pub(crate) fn push(&self, key: ConnectionKey, frame: Bytes) -> Result<(), Gone> {
         let is_open = self.with(key, |connection| {
@@ -143,7 +138,12 @@ impl<W: SocketWriter> Shard<W> {
     }
 
     /// Answers a request.
-    pub(crate) fn answer(&self, key: ConnectionKey, re: Option<&str>, event: &ServerEvent) -> Result<(), Gone> {
+    pub(crate) fn answer(
+        &self,
+        key: ConnectionKey,
+        re: Option<&str>,
+        event: &ServerEvent,
+    ) -> Result<(), Gone> {
         self.push(key, frame::of_event(event, re))
     }
 
@@ -162,10 +162,17 @@ impl<W: SocketWriter> Shard<W> {
     }
 
     /// Sends a message: the answer comes through the dispatcher, so that a client may have many under way.
-    pub(crate) fn submit(&self, key: ConnectionKey, re: Option<String>, command: Command) -> Result<(), Failure> {
-        let deadline = self.node.clock.now().plus_ms(
-            i64::try_from(self.node.timers.commit_timeout_ms).unwrap_or(i64::MAX),
-        );
+    pub(crate) fn submit(
+        &self,
+        key: ConnectionKey,
+        re: Option<String>,
+        command: Command,
+    ) -> Result<(), Failure> {
+        let deadline = self
+            .node
+            .clock
+            .now()
+            .plus_ms(i64::try_from(self.node.timers.commit_timeout_ms).unwrap_or(i64::MAX));
         let request = self.requests.borrow_mut().add(key, re, deadline);
         let submitted = self
             .node
@@ -175,7 +182,7 @@ impl<W: SocketWriter> Shard<W> {
             self.requests.borrow_mut().take(request);
             return Err(failure);
         }
-        drop(self.with(key, |connection| connection.in_flight += 1));
+        let _ = self.with(key, |connection| connection.in_flight += 1);
         Ok(())
     }
 

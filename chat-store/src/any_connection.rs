@@ -1,4 +1,5 @@
 //! One connection type for both backends, and the one place where they part.
+#![expect(clippy::disallowed_methods, reason = "the derived `establish`, which nobody calls")]
 
 use diesel::{PgConnection, SqliteConnection};
 

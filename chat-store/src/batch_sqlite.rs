@@ -1,12 +1,16 @@
 //! The queries of a batch on SQLite: cached statements for single rows, run in a loop on the concrete connection.
 //!
-//! There is no round trip to save, and a statement that is prepared once costs less than one with many rows.
+//! There is no round trip to save, and a statement that is prepared once costs less than one with many rows. Nothing
+//! here says `LIMIT ?` (as `first` does): SQLite prepares such a statement anew whenever the limit is bound.
 
 use std::collections::BTreeSet;
 
 use chat_domain::repository::RoomCounters;
 use chat_domain::{MessageKey, NewMessage, PresenceRecord, RoomId, Seq, UserId};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
+use diesel::sqlite::Sqlite;
 
 use crate::rows::{AuthorRow, MessageRow, NewMessageRow, ParticipantRow, RoomRow, UserRow, WrittenRow};
 use crate::schema::{chat_message, chat_participant, chat_room, chat_user};
@@ -16,7 +20,7 @@ pub(crate) fn find_rooms(connection: &mut SqliteConnection, ids: &[RoomId]) -> Q
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         rows.extend(
-            chat_room::table.find(id.get()).select(RoomRow::as_select()).first(connection).optional()?,
+            chat_room::table.find(id.get()).select(RoomRow::as_select()).get_result(connection).optional()?,
         );
     }
     Ok(rows)
@@ -27,9 +31,9 @@ pub(crate) fn set_room_counters(
     counters: &[RoomCounters],
 ) -> QueryResult<()> {
     for counter in counters {
-        diesel::update(chat_room::table.find(counter.id.get()))
-            .set((chat_room::last_seq.eq(counter.last_seq.get()), chat_room::members.eq(counter.members)))
-            .execute(connection)?;
+        let values = [counter.last_seq.get(), counter.members, counter.id.get()];
+        let sql = "UPDATE chat_room SET last_seq = ?, members = ? WHERE id = ?";
+        Update { sql, values: &values }.execute(connection)?;
     }
     Ok(())
 }
@@ -42,7 +46,7 @@ pub(crate) fn find_members(
     let user_ids: BTreeSet<i64> = keys.iter().map(|(_, user_id)| user_id.get()).collect();
     for user_id in user_ids {
         users.extend(
-            chat_user::table.find(user_id).select(UserRow::as_select()).first(connection).optional()?,
+            chat_user::table.find(user_id).select(UserRow::as_select()).get_result(connection).optional()?,
         );
     }
     let mut participants = Vec::with_capacity(keys.len());
@@ -52,7 +56,7 @@ pub(crate) fn find_members(
                 .filter(chat_participant::room_id.eq(room_id.get()))
                 .filter(chat_participant::user_id.eq(user_id.get()))
                 .select(ParticipantRow::as_select())
-                .first(connection)
+                .get_result(connection)
                 .optional()?,
         );
     }
@@ -71,7 +75,7 @@ pub(crate) fn find_sent(
                 .filter(chat_message::user_id.eq(user_id.get()))
                 .filter(chat_message::client_key.eq(key.as_str()))
                 .select((MessageRow::as_select(), Option::<AuthorRow>::as_select()))
-                .first::<WrittenRow>(connection)
+                .get_result::<WrittenRow>(connection)
                 .optional()?,
         );
     }
@@ -98,14 +102,10 @@ pub(crate) fn raise_read_seqs(
     read: &[(RoomId, UserId, Seq)],
 ) -> QueryResult<()> {
     for (room_id, user_id, seq) in read {
-        diesel::update(
-            chat_participant::table
-                .filter(chat_participant::room_id.eq(room_id.get()))
-                .filter(chat_participant::user_id.eq(user_id.get()))
-                .filter(chat_participant::read_seq.lt(seq.get())),
-        )
-        .set(chat_participant::read_seq.eq(seq.get()))
-        .execute(connection)?;
+        let values = [seq.get(), room_id.get(), user_id.get(), seq.get()];
+        let sql =
+            "UPDATE chat_participant SET read_seq = ? WHERE room_id = ? AND user_id = ? AND read_seq < ?";
+        Update { sql, values: &values }.execute(connection)?;
     }
     Ok(())
 }
@@ -115,16 +115,45 @@ pub(crate) fn record_presence(
     records: &[PresenceRecord],
 ) -> QueryResult<()> {
     for record in records {
-        diesel::update(
-            chat_participant::table
-                .filter(chat_participant::room_id.eq(record.room_id.get()))
-                .filter(chat_participant::user_id.eq(record.user_id.get())),
-        )
-        .set((
-            chat_participant::is_online.eq(record.is_online),
-            chat_participant::last_active.eq(record.last_active.unix_ms()),
-        ))
-        .execute(connection)?;
+        let values = [
+            i64::from(record.is_online),
+            record.last_active.unix_ms(),
+            record.room_id.get(),
+            record.user_id.get(),
+        ];
+        let sql =
+            "UPDATE chat_participant SET is_online = ?, last_active = ? WHERE room_id = ? AND user_id = ?";
+        Update { sql, values: &values }.execute(connection)?;
     }
     Ok(())
 }
+
+/// An update with a constant text and a number for each of its question marks, prepared once per connection.
+/// Diesel prepares its own updates anew each time, which costs more than running them.
+struct Update<'v> {
+    sql: &'static str,
+    values: &'v [i64],
+}
+
+impl QueryFragment<Sqlite> for Update<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let mut values = self.values.iter();
+        for part in self.sql.split_inclusive('?') {
+            pass.push_sql(part.trim_end_matches('?'));
+            if part.ends_with('?')
+                && let Some(value) = values.next()
+            {
+                pass.push_bind_param::<BigInt, i64>(value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Known by its text, since all updates have the same type.
+impl QueryId for Update<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<SqliteConnection> for Update<'_> {}

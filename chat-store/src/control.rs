@@ -57,7 +57,7 @@ impl ControlLog for StoreTransaction<'_> {
 
     fn last_control_seq(&mut self) -> Result<ControlSeq> {
         let seq: Option<i64> = self.query(|connection| {
-            chat_meta::table.find(META_ID).select(chat_meta::control_seq).first(connection).optional()
+            chat_meta::table.find(META_ID).select(chat_meta::control_seq).get_result(connection).optional()
         })?;
         self.noted(seq.map(ControlSeq::new).ok_or_else(no_meta))
     }
@@ -66,7 +66,7 @@ impl ControlLog for StoreTransaction<'_> {
 impl Meta for StoreTransaction<'_> {
     fn epoch(&mut self) -> Result<String> {
         let epoch: Option<String> = self.query(|connection| {
-            chat_meta::table.find(META_ID).select(chat_meta::epoch).first(connection).optional()
+            chat_meta::table.find(META_ID).select(chat_meta::epoch).get_result(connection).optional()
         })?;
         self.noted(epoch.ok_or_else(no_meta))
     }
@@ -75,7 +75,7 @@ impl Meta for StoreTransaction<'_> {
 /// Gives a new database its epoch. Of two programs that start together one wins.
 pub(crate) fn ensure_meta(connection: &mut AnyConnection) -> std::result::Result<(), OpenError> {
     let found: Option<i64> =
-        chat_meta::table.find(META_ID).select(chat_meta::id).first(connection).optional()?;
+        chat_meta::table.find(META_ID).select(chat_meta::id).get_result(connection).optional()?;
     if found.is_some() {
         return Ok(());
     }

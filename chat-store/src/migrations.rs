@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::backend::Backend as DieselBackend;
 use diesel::connection::SimpleConnection;
-use diesel::migration::{Migration, MigrationSource};
+use diesel::migration::{Migration, MigrationConnection, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::any_connection::{AnyConnection, MultiBackend};
@@ -50,6 +50,7 @@ pub fn up(url: &DatabaseUrl, options: &StoreOptions) -> Result<Vec<String>, Open
     let connection = &mut locked.connection;
     check_suitable(connection)?;
     check_not_from_the_future(connection)?;
+    connection.setup()?;
     let applied = applied_versions(connection)?;
     known(url.backend())?
         .into_iter()

@@ -28,7 +28,7 @@ impl Rooms for StoreTransaction<'_> {
 
     fn find_room(&mut self, id: RoomId) -> Result<Option<Room>> {
         let found: Option<RoomRow> = self.query(|connection| {
-            chat_room::table.find(id.get()).select(RoomRow::as_select()).first(connection).optional()
+            chat_room::table.find(id.get()).select(RoomRow::as_select()).get_result(connection).optional()
         })?;
         self.noted(found.map(Room::try_from).transpose())
     }
@@ -38,7 +38,7 @@ impl Rooms for StoreTransaction<'_> {
             chat_room::table
                 .filter(chat_room::name.eq(name.as_str()))
                 .select(RoomRow::as_select())
-                .first(connection)
+                .get_result(connection)
                 .optional()
         })?;
         self.noted(found.map(Room::try_from).transpose())

@@ -49,9 +49,6 @@ pub(crate) struct UserRow {
     created_at: i64,
 }
 
-impl UserRow {
-}
-
 impl TryFrom<UserRow> for User {
     type Error = RepositoryError;
     fn try_from(row: UserRow) -> Result<Self, RepositoryError> {
@@ -195,8 +192,10 @@ pub(crate) fn written((row, author): WrittenRow) -> Result<Message, RepositoryEr
 }
 
 /// A message to be stored; its other columns have their defaults.
+///
+/// `NULL` is bound and not left out, so that the statement is always the same and is prepared once.
 #[derive(Insertable)]
-#[diesel(table_name = chat_message)]
+#[diesel(table_name = chat_message, treat_none_as_default_value = false)]
 pub(crate) struct NewMessageRow<'m> {
     room_id: i64,
     user_id: Option<i64>,

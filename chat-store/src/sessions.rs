@@ -31,7 +31,7 @@ impl Sessions for StoreTransaction<'_> {
                 .inner_join(chat_user::table)
                 .filter(chat_session::token_hash.eq(token_hash.as_bytes().as_slice()))
                 .select((SessionRow::as_select(), UserRow::as_select()))
-                .first(connection)
+                .get_result(connection)
                 .optional()
         })?;
         let found = found.map(|(session, user)| Ok((session.into(), user.try_into()?)));

@@ -27,7 +27,7 @@ impl Users for StoreTransaction<'_> {
 
     fn find_user(&mut self, id: UserId) -> Result<Option<User>> {
         let found: Option<UserRow> = self.query(|connection| {
-            chat_user::table.find(id.get()).select(UserRow::as_select()).first(connection).optional()
+            chat_user::table.find(id.get()).select(UserRow::as_select()).get_result(connection).optional()
         })?;
         self.noted(found.map(User::try_from).transpose())
     }
@@ -37,7 +37,7 @@ impl Users for StoreTransaction<'_> {
             chat_user::table
                 .filter(chat_user::username.eq(username.as_str()))
                 .select(UserRow::as_select())
-                .first(connection)
+                .get_result(connection)
                 .optional()
         })?;
         self.noted(found.map(User::try_from).transpose())
@@ -57,7 +57,7 @@ impl Users for StoreTransaction<'_> {
 
     fn find_password_hash(&mut self, id: UserId) -> Result<Option<PasswordHash>> {
         let found: Option<Option<String>> = self.query(|connection| {
-            chat_user::table.find(id.get()).select(chat_user::password_hash).first(connection).optional()
+            chat_user::table.find(id.get()).select(chat_user::password_hash).get_result(connection).optional()
         })?;
         Ok(found.flatten().map(PasswordHash::new))
     }

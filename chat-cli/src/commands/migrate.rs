@@ -5,10 +5,10 @@ use chat_store::migrations::MigrationStatus;
 use serde_json::{Value, json};
 
 use crate::args;
+use crate::ask;
 use crate::database::Database;
 use crate::error::CliError;
 use crate::output::{Column, Report};
-use crate::prompt;
 
 const COLUMNS: [Column; 2] = [Column::Text("MIGRATION"), Column::Text("STATE")];
 
@@ -57,7 +57,7 @@ fn consent(steps: usize, database: &Database) -> Result<(), CliError> {
     if names.is_empty() {
         return Ok(());
     }
-    prompt::confirm(&format!("Revert {}, and lose all that only they hold?", names.join(", ")))
+    ask::confirm(&format!("Revert {}, and lose all that only they hold?", names.join(", ")))
 }
 
 fn status(database: &Database) -> Result<Report, CliError> {

@@ -8,11 +8,11 @@ use chat_store::password::{PasswordHasher, PasswordParams};
 use serde_json::{Value, json};
 
 use crate::args;
+use crate::ask;
 use crate::commands::Clock;
 use crate::database::{Database, OpenDatabase};
 use crate::error::CliError;
 use crate::output::{Column, Report};
-use crate::prompt;
 use crate::text::utc;
 
 /// Users that are read at once.
@@ -46,7 +46,7 @@ fn add(request: &args::AddUser, database: &OpenDatabase, clock: Clock) -> Result
     let register = RegisterUser {
         username: name.clone(),
         display_name: request.display_name.clone().unwrap_or_else(|| DisplayName::from(name)),
-        password_hash: Some(hash(&prompt::new_password(&request.password)?)?),
+        password_hash: Some(hash(&ask::new_password(&request.password)?)?),
     };
     let user = database.write(|repository| {
         register_user(repository, clock(), &register).map_err(|error| CliError::from_register(name, error))
@@ -73,7 +73,7 @@ fn passwd(request: &args::Passwd, database: &OpenDatabase, clock: Clock) -> Resu
     if find(name, database)?.is_none() {
         return Err(CliError::UnknownUser(name.clone()));
     }
-    let hash = hash(&prompt::new_password(&request.password)?)?;
+    let hash = hash(&ask::new_password(&request.password)?)?;
     let user = database.write(|repository| {
         change_password(repository, clock(), name, &hash).map_err(|error| CliError::from_change(name, error))
     })?;

@@ -32,13 +32,11 @@ impl PostgresDatabase {
 
     /// How to reach it.
     pub(crate) fn url(&self) -> String {
-        let (base, query) = match self.admin_url.split_once('?') {
-            Some((base, query)) => (base, format!("?{query}")),
-            None => (self.admin_url.as_str(), String::new()),
-        };
-        let path_at = base.find("://").map_or(0, |at| at + 3);
-        let server = base[path_at..].find('/').map_or(base, |at| &base[..path_at + at]);
-        format!("{server}/{}{query}", self.name)
+        let address_end = self.admin_url.find('?').unwrap_or(self.admin_url.len());
+        let (address, parameters) = self.admin_url.split_at(address_end);
+        let (scheme, rest) = address.split_once("://").unwrap();
+        let server = rest.split('/').next().unwrap_or_default();
+        format!("{scheme}://{server}/{}{parameters}", self.name)
     }
 }
 

@@ -51,6 +51,21 @@ fn a_room_name_is_taken_once() {
 }
 
 #[test]
+fn of_several_who_add_the_same_room_at_once_one_succeeds() {
+    on_every_database(|chat| {
+        migrated(chat);
+        let mut codes: Vec<i32> = std::thread::scope(|scope| {
+            let add = || chat.run(&["room", "add", "yoga"]).code;
+            let running: Vec<_> = (0..4).map(|_| scope.spawn(add)).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 5, 5, 5]);
+        assert_eq!(chat.control().len(), 1);
+    });
+}
+
+#[test]
 fn an_archived_room_leaves_the_list_and_enters_the_control_log_once() {
     on_every_database(|chat| {
         let added = migrated(chat).json(&["room", "add", "yoga"]);

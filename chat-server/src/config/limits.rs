@@ -4,7 +4,7 @@ use clap::Args;
 
 /// The settings; 0 is no limit, for rates and counts.
 #[derive(Debug, Clone, Args)]
-pub struct LimitSettings {
+pub(super) struct LimitSettings {
     /// Messages per second and person in the long run; twice as many at once. 0 is no limit.
     #[arg(long = "limit-messages-per-second", env = "CHAT_LIMIT_MESSAGES_PER_SECOND", default_value_t = 10)]
     pub messages_per_second: u32,
@@ -12,10 +12,18 @@ pub struct LimitSettings {
     #[arg(long = "limit-logins-per-minute", env = "CHAT_LIMIT_LOGINS_PER_MINUTE", default_value_t = 30)]
     pub logins_per_minute: u32,
     /// Registrations per minute and address. 0 is no limit.
-    #[arg(long = "limit-registrations-per-minute", env = "CHAT_LIMIT_REGISTRATIONS_PER_MINUTE", default_value_t = 20)]
+    #[arg(
+        long = "limit-registrations-per-minute",
+        env = "CHAT_LIMIT_REGISTRATIONS_PER_MINUTE",
+        default_value_t = 20
+    )]
     pub registrations_per_minute: u32,
     /// Connections per person; above it the oldest is closed. 0 is no limit.
-    #[arg(long = "limit-connections-per-user", env = "CHAT_LIMIT_CONNECTIONS_PER_USER", default_value_t = 20)]
+    #[arg(
+        long = "limit-connections-per-user",
+        env = "CHAT_LIMIT_CONNECTIONS_PER_USER",
+        default_value_t = 20
+    )]
     pub connections_per_user: usize,
     /// Connections on this server, signed in or not.
     #[arg(long = "limit-connections", env = "CHAT_LIMIT_CONNECTIONS", default_value_t = 20_000,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chat_domain::SignedIn;
 use chat_protocol::events::Status;
-use chat_protocol::{ClientEvent, CloseCode, ErrorCode, Limits, PROTOCOL_LEVEL, Request, ServerEvent, decode};
+use chat_protocol::{
+    ClientEvent, CloseCode, ErrorCode, Limits, PROTOCOL_LEVEL, Request, ServerEvent, decode,
+};
 use tokio::io::AsyncRead;
 
 use crate::connection::reader::{Incoming, Reader};

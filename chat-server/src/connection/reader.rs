@@ -149,10 +149,10 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     /// Notes that something came.
     fn hear(&self) {
         let now = self.shard.node.clock.now();
-        drop(self.shard.with(self.key, |connection| {
+        let _ = self.shard.with(self.key, |connection| {
             connection.heard_at = now;
             connection.is_pinged = false;
-        }));
+        });
     }
 
     /// Sends the close frame and what waits before it, and gives the client some time to answer.
@@ -161,10 +161,10 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
             self.shard.close(self.key, code);
         }
         let limit = Duration::from_millis(self.shard.node.timers.close_timeout_ms);
-        drop(tokio::time::timeout(limit, self.flush()).await);
+        let _ = tokio::time::timeout(limit, self.flush()).await;
         let is_closing = self.shard.with(self.key, |connection| connection.lifecycle == Lifecycle::Closing);
         if is_closing == Ok(true) {
-            drop(tokio::time::timeout(limit, self.await_answer()).await);
+            let _ = tokio::time::timeout(limit, self.await_answer()).await;
         }
     }
 

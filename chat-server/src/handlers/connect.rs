@@ -11,7 +11,10 @@ pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: Connect)
     let Scope { shard, key } = scope;
     let signed_in = shard.node.sign_in(&event.token).await?.ok_or_else(Failure::unauthenticated)?;
     if shard.user(key)?.id != signed_in.user.id() {
-        return Err(Failure::new(ErrorCode::Forbidden, "the token is another person's; open another connection"));
+        return Err(Failure::new(
+            ErrorCode::Forbidden,
+            "the token is another person's; open another connection",
+        ));
     }
     let status = connected(shard, &signed_in);
     shard.identify(key, signed_in)?;

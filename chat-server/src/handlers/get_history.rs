@@ -12,9 +12,8 @@ pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: GetHisto
     let user_id = scope.shard.user(scope.key)?.id;
     let room_id = node.directory.room(&event.room)?;
     let request = JoinRoom { user_id, room_id };
-    let page = node
-        .read(move |repository| get_history(repository, request, event.before, event.limit))
-        .await?;
+    let page =
+        node.read(move |repository| get_history(repository, request, event.before, event.limit)).await?;
     Ok(Some(ServerEvent::History(History {
         room: event.room,
         messages: page.messages.into_iter().map(Into::into).collect(),

@@ -12,7 +12,8 @@ use crate::failure::Failure;
 pub(super) fn start<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Answer {
     let (room_id, user) = door(scope, event)?;
     let node = &scope.shard.node;
-    let change = node.typing.lock().unwrap_or_else(PoisonError::into_inner).start(room_id, user.id, node.clock.now());
+    let change =
+        node.typing.lock().unwrap_or_else(PoisonError::into_inner).start(room_id, user.id, node.clock.now());
     if let Some(change) = change {
         node.tell_typing(change, &user);
     }

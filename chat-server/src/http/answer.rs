@@ -66,6 +66,9 @@ impl From<Failure> for Refused {
 pub(super) fn refused(Refused { status, failure }: Refused) -> Answer {
     let Failure { code, message, retry_after_ms } = failure;
     let mut answer = json(status, &HttpError { code, message, retry_after_ms });
+    if status == StatusCode::UPGRADE_REQUIRED {
+        answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
     if let Some(ms) = retry_after_ms
         && let Ok(seconds) = HeaderValue::from_str(&ms.div_ceil(1_000).to_string())
     {

@@ -17,7 +17,8 @@ const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// Reads a JSON body.
 pub(super) async fn read<T: DeserializeOwned>(node: &Node, request: Request<Incoming>) -> Result<T, Refused> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     if !content_type.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json") {
         return Err(Refused::with_status(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -56,7 +56,7 @@ async fn check(node: &Node, username: &str, password: String) -> Result<User, Fa
     }
     if let (Some(hash), Some(replaces)) = (stronger, hash) {
         let command = Command::UpdatePasswordHash { user_id: user.id(), replaces, hash };
-        drop(node.store()?.submit(command, Ticket::Nobody));
+        let _ = node.store()?.submit(command, Ticket::Nobody);
     }
     Ok(user)
 }

@@ -82,7 +82,7 @@ fn module_preloads() -> String {
     let mut names: Vec<_> = Web::iter().filter(|name| name.ends_with(".js")).collect();
     names.sort();
     names.iter().fold(String::new(), |mut links, name| {
-        drop(writeln!(links, "<link rel=\"modulepreload\" href=\"{ASSETS}{}/{name}\">", BUILD.as_str()));
+        let _ = writeln!(links, "<link rel=\"modulepreload\" href=\"{ASSETS}{}/{name}\">", BUILD.as_str());
         links
     })
 }

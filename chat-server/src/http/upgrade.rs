@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::Handled;
 use super::answer::{self, Refused};
 use super::credentials::{self, Credentials};
-use super::Handled;
 use crate::connection::{self, Admission};
 use crate::failure::Failure;
 use crate::node::Node;
@@ -88,11 +88,14 @@ fn check_handshake(request: &Request<Incoming>) -> Result<HeaderValue, Refused> 
         return Err(Refused::with_status(StatusCode::UPGRADE_REQUIRED, ErrorCode::BadField, text));
     }
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
-    let (Some(key), None) = (keys.next(), keys.next()) else { return Err(bad("one Sec-WebSocket-Key is needed")) };
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(bad("one Sec-WebSocket-Key is needed"));
+    };
     if BASE64.decode(key.as_bytes()).map_or(0, |key| key.len()) != 16 {
         return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
     }
-    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| bad("Sec-WebSocket-Key is not usable"))
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
+        .map_err(|_| bad("Sec-WebSocket-Key is not usable"))
 }
 
 /// The comma-separated tokens of all header fields of a name.

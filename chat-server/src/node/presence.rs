@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chat_domain::limits::PARTICIPANTS_LISTED_MAX;
 use chat_domain::participant::ListedParticipant;
-use chat_domain::{LeaveReason, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId, UserSummary};
+use chat_domain::{
+    LeaveReason, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId, UserSummary,
+};
 
 /// The board with its two lists of changes. Both are bounded by the people who are connected.
 #[derive(Debug)]

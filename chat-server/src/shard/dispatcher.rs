@@ -64,14 +64,16 @@ impl<W: SocketWriter> Shard<W> {
                 }
                 return Some(credit);
             }
-            ShardEvent::Ephemeral { room_id, frame, except } => self.fan_out_ephemeral(room_id, &frame, except),
+            ShardEvent::Ephemeral { room_id, frame, except } => {
+                self.fan_out_ephemeral(room_id, &frame, except)
+            }
             ShardEvent::ToAll { frame } => {
                 for key in self.keys() {
-                    drop(self.push(key, frame.clone()));
+                    let _ = self.push(key, frame.clone());
                 }
             }
             ShardEvent::ToConnection { address, frame } => {
-                drop(self.push(ConnectionKey { slot: address.slot, serial: address.serial }, frame));
+                let _ = self.push(ConnectionKey { slot: address.slot, serial: address.serial }, frame);
             }
             ShardEvent::Close { address, code } => {
                 self.close(ConnectionKey { slot: address.slot, serial: address.serial }, code);
@@ -98,13 +100,13 @@ impl<W: SocketWriter> Shard<W> {
 
     /// Answers a send, and lets a reader go on that waited for fewer of them to be under way.
     fn settle(&self, key: ConnectionKey, re: Option<&str>, event: &ServerEvent) {
-        drop(self.answer(key, re, event));
-        drop(self.with(key, |connection| {
+        let _ = self.answer(key, re, event);
+        let _ = self.with(key, |connection| {
             connection.in_flight = connection.in_flight.saturating_sub(1);
             if connection.is_reader_waiting && connection.in_flight < IN_FLIGHT_MAX {
                 connection.wake.notify_one();
             }
-        }));
+        });
     }
 
     fn fan_out(&self, room: &RoomFrames) {
@@ -134,8 +136,8 @@ impl<W: SocketWriter> Shard<W> {
         let mut touched = self.touched.borrow_mut();
         for &slot in rooms.slots(room_id) {
             let Some(connection) = connections.get_mut(slot) else { continue };
-            let is_excepted = except.is_some()
-                && connection.identity.as_ref().map(|identity| identity.user.id) == except;
+            let is_excepted =
+                except.is_some() && connection.identity.as_ref().map(|identity| identity.user.id) == except;
             if !is_excepted
                 && connection.take_ephemeral(room_id, frame)
                 && !connection.is_touched
@@ -160,7 +162,7 @@ impl<W: SocketWriter> Shard<W> {
             });
             if let Some(key) = removed {
                 self.rooms.borrow_mut().remove(room_id, slot);
-                drop(self.push(key, frame.clone()));
+                let _ = self.push(key, frame.clone());
             }
         }
     }
@@ -170,9 +172,9 @@ impl<W: SocketWriter> Shard<W> {
         for key in self.keys() {
             let reconnect_after_ms = random::below_ms(spread_ms);
             let event = ServerEvent::Status(Status::Closing { reconnect_after_ms });
-            drop(self.answer(key, None, &event));
+            let _ = self.answer(key, None, &event);
             let leaves_at = now.plus_ms(i64::try_from(random::below_ms(spread_ms)).unwrap_or(0));
-            drop(self.with(key, |connection| connection.leaves_at = Some(leaves_at)));
+            let _ = self.with(key, |connection| connection.leaves_at = Some(leaves_at));
         }
     }
 
@@ -253,7 +255,7 @@ impl<W: SocketWriter> Shard<W> {
             }
         }
         for key in pinged {
-            drop(self.push(key, frame::PING));
+            let _ = self.push(key, frame::PING);
         }
         for key in expired {
             self.close(key, CloseCode::SessionExpired);
@@ -274,7 +276,7 @@ impl<W: SocketWriter> Shard<W> {
         };
         for room_id in self.with(key, live).unwrap_or_default() {
             let Some(event) = presence_of(&self.node, room_id) else { continue };
-            drop(self.answer(key, None, &event));
+            let _ = self.answer(key, None, &event);
         }
     }
 }
@@ -299,7 +301,8 @@ async fn write_backlog<W: SocketWriter>(shard: Rc<Shard<W>>, key: ConnectionKey,
                 connection.backlog = None;
                 return false;
             }
-            let written = if is_writable { connection.outbox.write_to(&*connection.writer) } else { Ok(Written::All) };
+            let written =
+                if is_writable { connection.outbox.write_to(&*connection.writer) } else { Ok(Written::All) };
             let has_room = connection.is_reader_waiting && connection.outbox.bytes() <= READ_BYTES_MAX;
             match written {
                 Ok(Written::Blocked) => {

@@ -20,7 +20,6 @@ const EPHEMERAL_MAX: usize = 4_096;
 #[derive(Debug, Clone)]
 pub(crate) struct RoomFrames {
     pub(crate) room_id: RoomId,
-    pub(crate) first: Seq,
     pub(crate) last: Seq,
     pub(crate) frames: Bytes,
 }

@@ -1,1 +1,21 @@
-//! (placeholder)
+//! A real server on a free port, real WebSocket clients, a real database.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+mod arrows;
+mod bad_input;
+mod chat;
+mod control;
+mod kill;
+mod limits;
+mod presence;
+mod process;
+mod rooms;
+mod sign_in;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chat_domain::{CommandError, RepositoryError};
-use chat_store::{StoreOptions, Store, WriterOptions, commit, migrations};
+use chat_store::{Store, StoreOptions, WriterOptions, commit, migrations};
 use diesel::connection::SimpleConnection;
 
 use crate::chat::{NOW, bodies, room_with_member, sending, user};
@@ -133,10 +133,8 @@ fn a_room_that_another_program_holds_is_unavailable_in_time() {
     let mut other = database.raw_postgres();
     other.batch_execute("BEGIN; SELECT * FROM chat_room FOR UPDATE").unwrap();
     let since = Instant::now();
-    let error = commit(&store, NOW, vec![(sending(room_id, user_id, "hi", "k"), ())])
-        .remove(0)
-        .result
-        .unwrap_err();
+    let error =
+        commit(&store, NOW, vec![(sending(room_id, user_id, "hi", "k"), ())]).remove(0).result.unwrap_err();
     assert!(since.elapsed() < ANSWER, "{:?}", since.elapsed());
     assert!(matches!(error, CommandError::Repository(RepositoryError::Unavailable(_))), "{error:?}");
     other.batch_execute("ROLLBACK").unwrap();

@@ -11,8 +11,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_000);
 /// Registers somebody.
 pub(crate) fn user(store: &Store, name: &str) -> UserId {
     let username = Username::new(name).unwrap();
-    let request =
-        RegisterUser { display_name: DisplayName::from(&username), username, password_hash: None };
+    let request = RegisterUser { display_name: DisplayName::from(&username), username, password_hash: None };
     store.write(|repository| register_user(repository, NOW, &request)).unwrap().id()
 }
 

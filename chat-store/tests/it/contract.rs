@@ -66,10 +66,8 @@ fn work_that_passes_over_a_failure_is_not_committed() {
             password_hash: None,
             created_at: NOW,
         };
-        let free = chat_domain::NewUser {
-            username: chat_domain::Username::new("bob").unwrap(),
-            ..taken.clone()
-        };
+        let free =
+            chat_domain::NewUser { username: chat_domain::Username::new("bob").unwrap(), ..taken.clone() };
         let written: Result<(), RepositoryError> = store.write(|repository| {
             repository.add_user(&free)?;
             assert!(repository.add_user(&taken).is_err());

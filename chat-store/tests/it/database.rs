@@ -74,6 +74,14 @@ impl Database {
         }
     }
 
+    /// The address with its password.
+    pub(crate) fn address(&self) -> String {
+        match &self.keep {
+            Keep::Folder(_) => self.url.to_string(),
+            Keep::Server { url, .. } => url.clone(),
+        }
+    }
+
     /// Runs statements past the store.
     pub(crate) fn execute(&self, statements: &str) {
         match &self.keep {

@@ -95,7 +95,7 @@ fn a_process_that_starts() {
 fn processes_that_start_together_all_find_the_schema() {
     on_each_backend(|database| {
         let this = std::env::current_exe().unwrap();
-        let url = database.url.to_string();
+        let url = database.address();
         let children: Vec<_> = (0..4)
             .map(|_| {
                 Command::new(&this)
@@ -157,7 +157,10 @@ fn a_newer_schema_that_bears_this_program_is_no_obstacle() {
         let last = status(&database.url, &options()).unwrap().pop().unwrap();
         assert_eq!((last.name.as_str(), last.applied, last.known), ("00000000009999", true, false));
         let error = down(&database.url, &options(), 1).unwrap_err();
-        assert!(matches!(&error, OpenError::UnknownMigration { name } if name == "00000000009999"), "{error}");
+        assert!(
+            matches!(&error, OpenError::UnknownMigration { name } if name == "00000000009999"),
+            "{error}"
+        );
     });
 }
 
@@ -168,7 +171,8 @@ fn a_postgres_database_of_another_encoding_is_refused() {
     database.execute(&format!(
         "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
     ));
-    let (server, _) = database.url.to_string().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let address = database.address();
+    let (server, _) = address.rsplit_once('/').unwrap();
     let error = up(&format!("{server}/{name}").parse().unwrap(), &options()).unwrap_err();
     database.execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
     assert!(matches!(&error, OpenError::Unsuitable(text) if text.contains("LATIN1")), "{error}");

@@ -96,11 +96,8 @@ fn of_two_who_register_a_name_at_once_one_hears_that_it_is_taken() {
         let stores = [database.migrated(), database.open()];
         for number in 0..10 {
             let username = Username::new(format!("user{number}")).unwrap();
-            let request = RegisterUser {
-                display_name: DisplayName::from(&username),
-                username,
-                password_hash: None,
-            };
+            let request =
+                RegisterUser { display_name: DisplayName::from(&username), username, password_hash: None };
             let results: Vec<_> = std::thread::scope(|scope| {
                 let threads: Vec<_> = stores
                     .iter()

@@ -135,10 +135,7 @@ fn a_sink_that_panics_stops_the_writer_and_nobody_waits_in_vain() {
         let writer = Writer::start(store, WriterOptions::default(), || NOW, Panics).unwrap();
         writer.submit(sending(room_id, user_id, "hi", "k"), 1).unwrap();
         let since = std::time::Instant::now();
-        while !matches!(
-            writer.submit(sending(room_id, user_id, "hi", "k"), 2),
-            Err(Refused::Stopped(2))
-        ) {
+        while !matches!(writer.submit(sending(room_id, user_id, "hi", "k"), 2), Err(Refused::Stopped(2))) {
             assert!(since.elapsed() < DEADLINE);
             std::thread::yield_now();
         }
@@ -163,10 +160,7 @@ fn a_command_that_meets_a_corrupt_row_fails_alone() {
         ]);
         assert!(completed[0].result.is_ok() && completed[2].result.is_ok(), "{completed:?}");
         assert!(
-            matches!(
-                &completed[1].result,
-                Err(CommandError::Repository(RepositoryError::Corrupt(_)))
-            ),
+            matches!(&completed[1].result, Err(CommandError::Repository(RepositoryError::Corrupt(_)))),
             "{completed:?}"
         );
         assert!(matches!(&completed[1].command, Command::SendMessage(send) if send.user_id == user_id));

@@ -1,0 +1,175 @@
+//! The real binary: how it starts with nothing, refuses, drains, and what it logs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+
+use crate::support::server::credentials;
+use crate::support::{Client, eventually, http, run};
+
+/// A running `chat-server`; killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: std::net::SocketAddr,
+}
+
+impl Process {
+    /// Starts the binary and waits until it says where it listens.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(address) = line.trim().strip_prefix("listening on http://") else {
+            let mut log = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+            panic!("it did not start: {line}{log}");
+        };
+        Self { address: address.parse().unwrap(), child }
+    }
+
+    /// Kills it without a warning.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end; gives back the exit code and the log.
+    fn terminate(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary on a free port, with nothing of this machine's environment.
+pub(crate) fn chat_server() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
+    command.env_clear().env("CHAT_BIND", "127.0.0.1:0");
+    command
+}
+
+#[test]
+fn started_with_nothing_it_makes_all_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(chat_server().current_dir(folder.path()));
+    let data = folder.path().join("data");
+    assert!(data.join("chat.db").is_file());
+    for private in ["secret_key", "chat.db"] {
+        let mode = std::fs::metadata(data.join(private)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "only the owner reads {private}");
+    }
+    let second = chat_server().current_dir(folder.path()).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let text = String::from_utf8(second.stderr).unwrap();
+    assert!(text.contains("in use") && text.contains(&format!("process {}", process.child.id())), "{text}");
+    let (code, _) = process.terminate();
+    assert_eq!(code, Some(0));
+    drop(Process::start(chat_server().current_dir(folder.path())));
+}
+
+#[test]
+fn bad_settings_are_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let table: [(&str, &str, &str); 5] = [
+        ("DATABASE_URL", "mysql://localhost/chat", "mysql"),
+        ("DATABASE_URL", "chat.db", "sqlite:"),
+        ("CHAT_PUBLIC_URL", "chat.example", "https://"),
+        ("CHAT_BIND", "nowhere", "nowhere"),
+        ("CHAT_TRUSTED_PROXIES", "10.0.0.0/99", "10.0.0.0/99"),
+    ];
+    for (name, value, named) in table {
+        let output = chat_server().current_dir(folder.path()).env(name, value).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}={value}: {text}");
+        assert!(text.contains(named), "{text}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn a_termination_drains_and_loses_no_ack() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(chat_server().current_dir(folder.path()));
+    let address = process.address;
+    run(async {
+        let token = sign_up(address, "ann").await;
+        let mut ann = Client::with_bearer(address, &token).await;
+        ann.join("general").await;
+        for n in 0..20 {
+            let key = n.to_string();
+            ann.send(json!({"type": "send_message", "room": "general", "body": key, "key": key})).await;
+        }
+        ann.answer_to("2").await;
+        let ended = std::thread::spawn(move || process.terminate());
+        let is_closing = |event: &serde_json::Value| event["status"] == "closing";
+        let closing = ann.find("a warning", is_closing).await;
+        assert!(closing["reconnect_after_ms"].as_u64().unwrap() <= 2_000);
+        assert_eq!(ann.closed().await, Some(1012));
+        let (code, log) = ended.join().unwrap();
+        assert_eq!(code, Some(0), "{log}");
+    });
+    let process = Process::start(chat_server().current_dir(folder.path()));
+    run(async {
+        let token = sign_in(process.address, "ann").await;
+        let mut ann = Client::with_bearer(process.address, &token).await;
+        let joined = ann.join("general").await;
+        assert_eq!(joined["last_seq"], 21, "every send that the server had read is stored");
+    });
+}
+
+#[test]
+fn the_log_holds_no_text_password_or_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(chat_server().current_dir(folder.path()).env("CHAT_LOG", "trace"));
+    let address = process.address;
+    let token = std::cell::RefCell::new(String::new());
+    run(async {
+        *token.borrow_mut() = sign_up(address, "ann").await;
+        let bearer = token.borrow().clone();
+        let mut ann = Client::with_bearer(address, &bearer).await;
+        ann.join("general").await;
+        ann.say("general", "a very private sentence", "k").await;
+        ann.refused(json!({"type": "send_message", "room": "a very private room", "body": "x", "key": "k"}))
+            .await;
+        let wrong = json!({"username": "ann", "password": "a very private guess"});
+        assert_eq!(http::post(address, "/api/v1/login", &wrong, &[]).await.status, 401);
+    });
+    let (_, log) = process.terminate();
+    assert!(log.contains("registered"), "the log is there: {log}");
+    for secret in ["very private", "password of ann", token.borrow().as_str()] {
+        assert!(!log.contains(secret), "the log holds {secret:?}");
+    }
+}
+
+/// Registers somebody on a process and signs them in; gives back the token.
+pub(crate) async fn sign_up(address: std::net::SocketAddr, name: &str) -> String {
+    let registered = http::post(address, "/api/v1/register", &credentials(name), &[]).await;
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    sign_in(address, name).await
+}
+
+pub(crate) async fn sign_in(address: std::net::SocketAddr, name: &str) -> String {
+    let signed_in = http::post(address, "/api/v1/login", &credentials(name), &[]).await;
+    assert_eq!(signed_in.status, 200, "{}", signed_in.body);
+    signed_in.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_port_is_free_again_after_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(chat_server().current_dir(folder.path()));
+    let address = process.address;
+    process.terminate();
+    eventually("the port", || std::net::TcpListener::bind(address).ok());
+}
