@@ -118,6 +118,12 @@ impl PresenceBoard {
         Some(PresenceChange { room_id, user: entry.user, at: now, left: Some(reason) })
     }
 
+    /// Forgets a room that is no more, without a word.
+    pub fn forget(&mut self, room_id: RoomId) {
+        self.rooms.remove(&room_id);
+        self.leaving.retain(|&(_, held, _)| held != room_id);
+    }
+
     /// Ends the grace of those who did not come back.
     pub fn sweep(&mut self, now: Timestamp) -> Vec<PresenceChange> {
         let mut gone = Vec::new();

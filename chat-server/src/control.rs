@@ -14,6 +14,7 @@ use crate::committed::end_membership;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
+use crate::node::presence::CHANGES_TOLD_MAX;
 use crate::shard::dispatcher::presence_of;
 use crate::shard::inbox::ShardEvent;
 use crate::store_access::Ticket;
@@ -22,8 +23,6 @@ use crate::store_access::Ticket;
 const ENTRIES_MAX: u32 = 500;
 /// Rooms that a node knows, at most.
 pub(crate) const ROOMS_KNOWN_MAX: u32 = 10_000;
-/// Changes of presence told one by one; more at once are told as a whole list.
-const CHANGES_TOLD_MAX: usize = 50;
 /// Presence records in one command.
 const RECORDS_MAX: usize = 500;
 
@@ -120,6 +119,7 @@ fn close(node: &Node, user_id: UserId, session_id: Option<SessionId>, code: Clos
 
 fn archive(node: &Node, room_id: RoomId) {
     let Some(room) = node.directory.name(room_id) else { return };
+    node.presence.forget(room_id);
     let event = ServerEvent::RoomLeft(RoomLeft { room, reason: RoomLeftReason::Archived });
     let frame = frame::of_event(&event, None);
     for inbox in node.inboxes.iter() {

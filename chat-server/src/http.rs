@@ -14,6 +14,7 @@ mod upgrade;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::ErrorCode;
@@ -58,7 +59,7 @@ pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, p
 
 /// Finds what a request asks for. Every answer carries the security headers.
 async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
-    let node = Rc::clone(shard).node.clone();
+    let node = Arc::clone(&shard.node);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let answer = match (&method, path.as_str()) {

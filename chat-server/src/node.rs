@@ -5,7 +5,7 @@ pub(crate) mod presence;
 pub(crate) mod rates;
 pub(crate) mod tops;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) store: OnceLock<Box<dyn StoreAccess>>,
     /// Wakes the reader of the control log before its time.
     pub(crate) control_changed: Notify,
+    /// Open WebSockets, signed in or not.
+    pub(crate) sockets: AtomicUsize,
     /// Set when the server goes away.
     pub(crate) is_draining: AtomicBool,
 }

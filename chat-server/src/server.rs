@@ -1,7 +1,7 @@
 //! Building, running and draining the server.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -203,6 +203,7 @@ fn new_node(
         inboxes: (0..SHARDS).map(|_| Inbox::default()).collect(),
         store: OnceLock::new(),
         control_changed: tokio::sync::Notify::new(),
+        sockets: AtomicUsize::new(0),
         is_draining: AtomicBool::new(false),
     })
 }

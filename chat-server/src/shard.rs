@@ -14,6 +14,7 @@ pub(crate) mod state;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,6 +82,7 @@ impl<W: SocketWriter> Shard<W> {
         let wake = Rc::new(Notify::new());
         let connection = Connection::new(serial, writer, Rc::clone(&wake), now);
         let slot = self.connections.borrow_mut().insert(connection);
+        self.node.sockets.fetch_add(1, Ordering::Relaxed);
         (ConnectionKey { slot, serial }, wake)
     }
 
@@ -265,6 +267,7 @@ impl<W: SocketWriter> Shard<W> {
             return;
         }
         let connection = self.connections.borrow_mut().remove(key.slot);
+        self.node.sockets.fetch_sub(1, Ordering::Relaxed);
         if let Some(backlog) = &connection.backlog {
             backlog.abort();
         }

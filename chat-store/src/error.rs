@@ -1,7 +1,7 @@
 //! Errors: why a store can't be opened, and what a failure of the database means to the domain.
 
 use chat_domain::RepositoryError;
-use diesel::result::{DatabaseErrorKind as Kind, Error};
+use diesel::result::{ConnectionError, DatabaseErrorKind as Kind, Error};
 use thiserror::Error as ThisError;
 
 /// Why a store can't be opened, or its schema not be migrated.
@@ -60,12 +60,22 @@ impl From<Error> for OpenError {
 /// What a failed query means to the domain.
 pub(crate) fn repository_error(error: &Error) -> RepositoryError {
     match error {
-        Error::DatabaseError(kind, information) => by_kind(*kind, information.message().to_owned()),
+        Error::DatabaseError(kind, information) => by_kind(*kind, one_line(information.message())),
         Error::RollbackErrorOnCommit { commit_error, .. } => repository_error(commit_error),
         Error::BrokenTransactionManager => RepositoryError::Unavailable(error.to_string()),
         Error::DeserializationError(_) => RepositoryError::Corrupt(error.to_string()),
         other => RepositoryError::Internal(other.to_string()),
     }
+}
+
+/// What it means that a connection could not be opened.
+pub(crate) fn connection_error(error: &ConnectionError) -> RepositoryError {
+    RepositoryError::Unavailable(one_line(&error.to_string()))
+}
+
+/// libpq explains itself in several lines; a log has one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What a failed commit means: whatever is not known to be undone may be stored.
@@ -107,7 +117,7 @@ fn by_kind(kind: Kind, text: String) -> RepositoryError {
 fn by_text(text: String) -> RepositoryError {
     const CONFLICT: [&str; 1] = ["deadlock detected"];
     const STORAGE_FULL: [&str; 3] = ["disk is full", "disk full", "No space left"];
-    const CORRUPT: [&str; 3] = ["malformed", "is not a database", "invalid page"];
+    const CORRUPT: [&str; 3] = ["database disk image is malformed", "is not a database", "invalid page"];
     const UNAVAILABLE: [&str; 20] = [
         // SQLite
         "is locked",

@@ -27,6 +27,7 @@ mod schema;
 mod schema_check;
 mod sessions;
 mod store;
+mod suitability;
 mod transaction;
 mod users;
 mod worker_pool;

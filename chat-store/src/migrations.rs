@@ -14,9 +14,10 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::any_connection::{AnyConnection, MultiBackend};
 use crate::database_url::{Backend, DatabaseUrl};
 use crate::error::OpenError;
-use crate::opener::{Opener, Purpose, check_suitable};
+use crate::opener::{Opener, Purpose};
 use crate::options::StoreOptions;
 use crate::schema_check::{applied_versions, check_not_from_the_future};
+use crate::suitability::check_suitable;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");

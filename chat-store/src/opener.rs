@@ -4,16 +4,17 @@ use chat_domain::RepositoryError;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
-use diesel::sql_types::{Bool, Text};
-use diesel::{PgConnection, SqliteConnection, sql_query};
+use diesel::{PgConnection, SqliteConnection};
 
 use crate::any_connection::AnyConnection;
 use crate::database_url::DatabaseUrl;
-use crate::error::{OpenError, repository_error};
+use crate::error::{connection_error, repository_error};
 use crate::options::StoreOptions;
 
 /// What SQLite keeps of its write-ahead log after a checkpoint, in bytes.
 const SQLITE_JOURNAL_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// Pages that the writing connection keeps in memory, in KiB: the ends of the indexes of some hundred busy rooms.
+const SQLITE_WRITER_CACHE_KIB: u32 = 16 * 1024;
 /// How long PostgreSQL lets a transaction of a stopped process hold its locks, in milliseconds.
 const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 10_000;
 /// After how many seconds of silence TCP asks whether PostgreSQL is still there.
@@ -58,12 +59,13 @@ impl Opener {
 
     /// Opens a connection. A SQLite file must exist.
     pub(crate) fn open(&self) -> Result<AnyConnection, RepositoryError> {
-        let away = |error: ConnectionError| RepositoryError::Unavailable(error.to_string());
         let mut connection = match (self.url.sqlite_path(), self.url.postgres_url()) {
-            (Some(path), _) => AnyConnection::Sqlite(open_sqlite(&sqlite_uri(path)).map_err(away)?),
-            (None, Some(url)) => {
-                AnyConnection::Postgres(open_postgres(&self.postgres_url(url)).map_err(away)?)
-            }
+            (Some(path), _) => AnyConnection::Sqlite(
+                open_sqlite(&sqlite_uri(path)).map_err(|error| connection_error(&error))?,
+            ),
+            (None, Some(url)) => AnyConnection::Postgres(
+                open_postgres(&self.postgres_url(url)).map_err(|error| connection_error(&error))?,
+            ),
             (None, None) => return Err(RepositoryError::Internal("a URL names no database".to_owned())),
         };
         for setting in self.settings() {
@@ -110,6 +112,7 @@ impl Opener {
                 // Acknowledged means on disk: every commit syncs the log.
                 "PRAGMA synchronous = FULL".to_owned(),
                 format!("PRAGMA journal_size_limit = {SQLITE_JOURNAL_BYTES_MAX}"),
+                format!("PRAGMA cache_size = -{SQLITE_WRITER_CACHE_KIB}"),
             ],
         });
         settings
@@ -177,53 +180,52 @@ fn sqlite_uri(path: &std::path::Path) -> String {
     uri + "?mode=rw"
 }
 
-#[derive(QueryableByName)]
-struct JournalMode {
-    #[diesel(sql_type = Text)]
-    journal_mode: String,
-}
+#[cfg(test)]
+mod tests {
+    use diesel::sql_query;
+    use diesel::sql_types::BigInt;
 
-#[derive(QueryableByName)]
-struct ServerSettings {
-    #[diesel(sql_type = Text)]
-    encoding: String,
-    #[diesel(sql_type = Bool)]
-    syncs: bool,
-}
+    use super::*;
 
-/// Refuses a database that can't keep what the chat promises; answers what an operator should know.
-pub(crate) fn check_suitable(connection: &mut AnyConnection) -> Result<Vec<String>, OpenError> {
-    match connection {
-        AnyConnection::Sqlite(sqlite) => switch_to_wal(sqlite).map(|()| Vec::new()),
-        AnyConnection::Postgres(postgres) => check_postgres(postgres),
+    #[derive(QueryableByName)]
+    struct Pragma {
+        #[diesel(sql_type = BigInt)]
+        value: i64,
     }
-}
 
-/// The mode is a property of the file. Done once before other connections open, because two that switch at the same
-/// time lock each other out.
-fn switch_to_wal(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let mode: JournalMode = sql_query("PRAGMA journal_mode = WAL").get_result(connection)?;
-    if mode.journal_mode == "wal" {
-        return Ok(());
+    fn check(purpose: Purpose, expected: &[(&str, i64)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a #?% b.db");
+        std::fs::File::create(&path).unwrap();
+        let url = DatabaseUrl::sqlite_file(&path);
+        let mut connection = Opener::new(&url, &StoreOptions::default(), purpose).open().unwrap();
+        for (name, value) in expected {
+            let found: Pragma = sql_query(format!("SELECT {name} AS value FROM pragma_{name}"))
+                .get_result(&mut connection)
+                .unwrap();
+            assert_eq!(found.value, *value, "{name}");
+        }
     }
-    Err(OpenError::Unsuitable(format!(
-        "the file can't use a write-ahead log (its journal mode is {}); is it on a network file system?",
-        mode.journal_mode
-    )))
-}
 
-fn check_postgres(connection: &mut PgConnection) -> Result<Vec<String>, OpenError> {
-    let server: ServerSettings = sql_query(
-        "SELECT current_setting('server_encoding') AS encoding, current_setting('fsync') = 'on' AS syncs",
-    )
-    .get_result(connection)?;
-    if server.encoding != "UTF8" {
-        return Err(OpenError::Unsuitable(format!("its encoding is {}; it must be UTF8", server.encoding)));
+    #[test]
+    fn a_writing_connection_to_sqlite_syncs_every_commit() {
+        check(Purpose::Write, &[("synchronous", 2), ("foreign_keys", 1), ("query_only", 0)]);
     }
-    if server.syncs {
-        return Ok(Vec::new());
+
+    #[test]
+    fn a_reading_connection_to_sqlite_cannot_write() {
+        check(Purpose::Read, &[("query_only", 1)]);
     }
-    let warning = "PostgreSQL runs with fsync off: acknowledged messages do not survive a power loss";
-    tracing::warn!("{warning}");
-    Ok(vec![warning.to_owned()])
+
+    #[test]
+    fn the_timeouts_of_a_postgres_url_are_kept() {
+        let opener = |url: &str| {
+            let opener = Opener::new(&url.parse().unwrap(), &StoreOptions::default(), Purpose::Write);
+            opener.postgres_url(url)
+        };
+        let url = opener("postgres://ann@localhost/chat");
+        assert!(url.starts_with("postgres://ann@localhost/chat?connect_timeout=2&keepalives_idle="), "{url}");
+        let url = opener("postgres://ann@localhost/chat?connect_timeout=9");
+        assert!(url.contains("connect_timeout=9&") && !url.contains("connect_timeout=2"), "{url}");
+    }
 }

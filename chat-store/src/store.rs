@@ -10,9 +10,10 @@ use crate::control::ensure_meta;
 use crate::database_url::{Backend, DatabaseUrl};
 use crate::error::OpenError;
 use crate::lane::Lane;
-use crate::opener::{Opener, Purpose, Reader, check_suitable};
+use crate::opener::{Opener, Purpose, Reader};
 use crate::options::StoreOptions;
 use crate::schema_check::check_schema;
+use crate::suitability::check_suitable;
 use crate::transaction::{self, Fate, Ran};
 
 /// An open database. Clones share it; every call blocks the thread that makes it.

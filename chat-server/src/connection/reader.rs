@@ -81,9 +81,6 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     /// Handles frames until the connection ends; gives back the code to close it with.
     async fn read_all(&mut self) -> Option<CloseCode> {
         loop {
-            if self.wait_for_room().await.is_err() {
-                return None;
-            }
             match self.next().await {
                 Incoming::Ended(code) => return code,
                 Incoming::Text(text) => {
@@ -114,9 +111,13 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
         }
     }
 
-    /// The next text frame, or the end.
+    /// The next text frame, or the end. Nothing is read while the client doesn't take what it was sent: a client
+    /// that only pings gets its pongs at the pace at which it reads them.
     pub(crate) async fn next(&mut self) -> Incoming {
         loop {
+            if self.wait_for_room().await.is_err() {
+                return Incoming::Ended(None);
+            }
             tokio::select! {
                 biased;
                 () = self.wake.notified() => {

@@ -13,6 +13,7 @@ use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
+use crate::shard::ConnectionKey;
 
 /// How often a join is tried whose subscription was ended in the middle of it, by a leave on another device.
 const TRIES_MAX: u32 = 3;
@@ -34,7 +35,7 @@ pub(super) async fn handle<W: SocketWriter>(
     let position = event.after.map(|after| Position { epoch: event.epoch, after });
     for _ in 0..TRIES_MAX {
         shard.hold_back(key, room_id)?;
-        let snapshot = match member_snapshot(&shard.node, request, position.clone()).await {
+        let snapshot = match member_snapshot(&shard.node, key, request, position.clone()).await {
             Ok(snapshot) => snapshot,
             Err(failure) => {
                 shard.give_up_join(key, room_id);
@@ -52,6 +53,7 @@ pub(super) async fn handle<W: SocketWriter>(
 /// Reads what a member sees; whoever is no member becomes one first.
 async fn member_snapshot(
     node: &Node,
+    key: ConnectionKey,
     request: JoinRoom,
     position: Option<Position>,
 ) -> Result<RoomSnapshot, Failure> {
@@ -60,6 +62,9 @@ async fn member_snapshot(
     match read {
         Err(Failure { code: ErrorCode::NotAMember, .. }) => {
             node.execute(Command::JoinRoom(request)).await?;
+            // The person's other devices show the room as joined when they ask again.
+            let changed = frame::of_event(&ServerEvent::RoomsChanged {}, None);
+            node.send_to_user(request.user_id, &changed, Some(key.serial));
             node.read(move |repository| room_snapshot(repository, request, again.as_ref())).await
         }
         read => read,

@@ -1,6 +1,7 @@
 //! `GET /ws`: who may open a WebSocket, and the step from HTTP to it (RFC 6455 section 4.2).
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use chat_protocol::{ErrorCode, SUBPROTOCOL};
 use data_encoding::BASE64;
@@ -24,6 +25,9 @@ use crate::shard::Shard;
 
 pub(super) async fn handle(shard: &Rc<Shard<OwnedWriteHalf>>, mut request: Request<Incoming>) -> Handled {
     let accept = check_handshake(&request)?;
+    if shard.node.sockets.load(Ordering::Relaxed) >= shard.node.limits.connections {
+        return Err(Failure::overloaded().into());
+    }
     let admission = admission(&shard.node, request.headers()).await?;
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::task::spawn_local(serve(Rc::clone(shard), upgrade, admission));

@@ -9,6 +9,11 @@ use chat_domain::{
     LeaveReason, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId, UserSummary,
 };
 
+/// Changes of presence in a room that are told one by one; more at once are told as a whole list.
+pub(crate) const CHANGES_TOLD_MAX: usize = 50;
+/// Milliseconds between two whole lists of a room, at least: a storm of comings costs a list a second, not one each.
+const LIST_INTERVAL_MS: i64 = 1_000;
+
 /// The board with its two lists of changes. Both are bounded by the people who are connected.
 #[derive(Debug)]
 pub(crate) struct Presence(Mutex<Held>);
@@ -19,12 +24,19 @@ struct Held {
     /// By room and in the order in which they happened.
     untold: BTreeMap<RoomId, Vec<PresenceChange>>,
     unwritten: HashMap<(RoomId, UserId), PresenceRecord>,
+    /// When a room was last told as a whole list.
+    listed_at: HashMap<RoomId, Timestamp>,
 }
 
 impl Presence {
     pub(crate) fn new(grace_ms: i64) -> Self {
         let board = PresenceBoard::new(grace_ms);
-        Self(Mutex::new(Held { board, untold: BTreeMap::new(), unwritten: HashMap::new() }))
+        Self(Mutex::new(Held {
+            board,
+            untold: BTreeMap::new(),
+            unwritten: HashMap::new(),
+            listed_at: HashMap::new(),
+        }))
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -56,7 +68,25 @@ impl Presence {
         for change in held.board.sweep(now) {
             held.note(Some(change));
         }
-        std::mem::take(&mut held.untold)
+        let (untold, listed_at) = (std::mem::take(&mut held.untold), &mut held.listed_at);
+        listed_at.retain(|_, &mut at| now.ms_since(at) < LIST_INTERVAL_MS);
+        let (due, later) = untold.into_iter().partition(|(room_id, changes)| {
+            let is_list = changes.len() > CHANGES_TOLD_MAX;
+            let is_due = !is_list || !listed_at.contains_key(room_id);
+            if is_list && is_due {
+                listed_at.insert(*room_id, now);
+            }
+            is_due
+        });
+        held.untold = later;
+        due
+    }
+
+    /// Forgets a room that is no more.
+    pub(crate) fn forget(&self, room_id: RoomId) {
+        let mut held = self.held();
+        held.board.forget(room_id);
+        held.untold.remove(&room_id);
     }
 
     /// Takes what is to be written down.

@@ -71,3 +71,20 @@ fn opening_makes_no_file() {
     assert!(matches!(error, OpenError::PendingMigrations { .. }), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+proptest::proptest! {
+    /// Whatever characters a password has: the address is taken and hides it, or refused without repeating it.
+    #[test]
+    fn a_password_is_never_repeated(password in "[ -~]{6,12}") {
+        for text in [
+            format!("postgres://ann:{password}@localhost/chat"),
+            format!("postgres://localhost/chat?user=ann&password={password}"),
+        ] {
+            let shown = match text.parse::<DatabaseUrl>() {
+                Ok(url) => format!("{url} {url:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            proptest::prop_assert!(!shown.contains(&password), "{}", shown);
+        }
+    }
+}
