@@ -3,8 +3,8 @@
 //! Run with `cargo run -p chat-domain --example embed`.
 
 use chat_domain::{
-    Body, DisplayName, JoinRoom, MemoryRepository, MessageKey, RegisterUser, SendMessage, Timestamp,
-    Username, add_default_rooms, join_room, register_user, room_snapshot, send_message,
+    Body, DisplayName, JoinRoom, MemoryRepository, MessageKey, ReadRoom, RegisterUser, SendMessage,
+    Timestamp, Username, add_default_rooms, join_room, read_room, register_user, send_message,
 };
 
 #[expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let sent = send_message(&mut chat, now, send.clone())?;
         let retried = send_message(&mut chat, now, send)?;
         assert_eq!(sent.message, retried.message);
-        for message in room_snapshot(&mut chat, JoinRoom { user_id, room_id }, None)?.messages {
+        let look = ReadRoom { user_id, room_id, position: None };
+        for message in read_room(&mut chat, &look)?.messages {
             println!("{name} sees #{} {}: {}", message.seq, message.kind.as_str(), message.body);
         }
     }

@@ -3,7 +3,7 @@
 //! Nothing here reads a clock, draws a random number, waits or does I/O: time and chance enter as parameters,
 //! storage through the traits of [`repository`]. The use cases are functions named after the events of the
 //! wire protocol: [`send_message()`], [`join_room()`], [`leave_room()`], [`mark_read()`], [`get_rooms()`],
-//! [`get_history()`]. [`MemoryRepository`] is the reference implementation of the traits;
+//! [`read_room()`], [`get_history()`]. [`MemoryRepository`] is the reference implementation of the traits;
 //! `contract` (a cargo feature) holds the tests that every other implementation must pass.
 //!
 //! The values come validated: whoever holds a [`RoomName`] or a [`Body`] holds a good one.
@@ -35,6 +35,7 @@ mod leave_room;
 mod manage_rooms;
 mod manage_users;
 mod mark_read;
+mod read_room;
 mod send_message;
 mod sign_in;
 
@@ -44,11 +45,11 @@ pub mod contract;
 pub use access::{AccessError, access_room};
 pub use batch::{Command, CommandError, Outcome, commit_batch};
 pub use control::{ControlAction, ControlEntry};
-pub use get_history::get_history;
+pub use get_history::{GetHistory, get_history};
 pub use get_rooms::{RoomListing, get_rooms};
 pub use history::{Page, Position};
 pub use ids::{ControlSeq, MessageId, RoomId, Seq, SessionId, UserId};
-pub use join_room::{JoinRoom, JoinRoomError, RoomJoined, RoomSnapshot, join_room, room_snapshot};
+pub use join_room::{JoinRoom, JoinRoomError, RoomJoined, join_room};
 pub use leave_room::{LeaveRoom, LeaveRoomError, RoomLeft, leave_room};
 pub use manage_rooms::{
     AddRoom, AddRoomError, ArchiveRoomError, DEFAULT_ROOMS, add_default_rooms, add_room, archive_room,
@@ -60,6 +61,7 @@ pub use message::{Body, Message, MessageKey, MessageKind, NewMessage};
 pub use participant::{Member, Participant, PresenceRecord};
 pub use presence::{LeaveReason, PresenceBoard, PresenceChange};
 pub use rate::{Rate, TokenBucket};
+pub use read_room::{ReadRoom, ReadRoomError, RoomSnapshot, read_room};
 pub use repository::{Repository, RepositoryError};
 pub use room::{NewRoom, Room, RoomDescription, RoomName};
 pub use send_message::{MessageSent, SendMessage, SendMessageError, send_message};

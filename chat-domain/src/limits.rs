@@ -40,3 +40,8 @@ pub const TYPING_EXPIRY_MS: i64 = 6_000;
 pub const TYPING_START_INTERVAL_MS: i64 = 3_000;
 /// Milliseconds between the loss of a person's last connection and "offline".
 pub const PRESENCE_GRACE_MS: i64 = 5_000;
+
+/// A limit as a length.
+pub(crate) fn usize_of(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::limits::usize_of;
 use crate::participant::ListedParticipant;
 use crate::repository::{
     ControlLog, Messages, Meta, Participants, Repository, RepositoryError, Result, RoomCounters, Rooms,
@@ -89,10 +90,6 @@ fn taken(what: &str) -> RepositoryError {
     RepositoryError::Conflict(format!("{what} is taken"))
 }
 
-fn length(limit: u32) -> usize {
-    usize::try_from(limit).unwrap_or(usize::MAX)
-}
-
 impl Users for MemoryRepository {
     fn add_user(&mut self, user: &NewUser) -> Result<User> {
         if self.find_user_by_name(&user.username)?.is_some() {
@@ -122,7 +119,7 @@ impl Users for MemoryRepository {
 
     fn list_users(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
         let above = self.users.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
-        Ok(above.map(|(_, (user, _))| user.clone()).take(length(limit)).collect())
+        Ok(above.map(|(_, (user, _))| user.clone()).take(usize_of(limit)).collect())
     }
 
     fn find_password_hash(&mut self, id: UserId) -> Result<Option<PasswordHash>> {
@@ -177,7 +174,7 @@ impl Sessions for MemoryRepository {
             .values()
             .filter(|(session, _)| session.expires_at <= now)
             .map(|(session, _)| session.id)
-            .take(length(limit))
+            .take(usize_of(limit))
             .collect();
         for id in &expired {
             self.sessions.remove(id);
@@ -214,7 +211,7 @@ impl Rooms for MemoryRepository {
     }
 
     fn list_rooms(&mut self, limit: u32) -> Result<Vec<Room>> {
-        Ok(self.rooms.values().take(length(limit)).cloned().collect())
+        Ok(self.rooms.values().take(usize_of(limit)).cloned().collect())
     }
 
     fn lock_rooms(&mut self, ids: &[RoomId]) -> Result<Vec<Room>> {
@@ -279,7 +276,7 @@ impl Participants for MemoryRepository {
         });
         Ok(members
             .into_iter()
-            .take(length(limit))
+            .take(usize_of(limit))
             .filter_map(|participant| {
                 Some(ListedParticipant {
                     user: self.summary(participant.user_id)?,
@@ -292,7 +289,7 @@ impl Participants for MemoryRepository {
 
     fn list_participations(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Participant>> {
         let own = self.participants.values().filter(|participant| participant.user_id == user_id);
-        Ok(own.take(length(limit)).cloned().collect())
+        Ok(own.take(usize_of(limit)).cloned().collect())
     }
 
     fn record_presence(&mut self, records: &[PresenceRecord]) -> Result<()> {
@@ -341,13 +338,13 @@ impl Messages for MemoryRepository {
 
     fn list_messages(&mut self, room_id: RoomId, before: Option<Seq>, limit: u32) -> Result<Vec<Message>> {
         let end = before.unwrap_or(Seq::new(i64::MAX)).max(Seq::ZERO);
-        let places = self.messages.range((room_id, Seq::ZERO)..(room_id, end)).rev().take(length(limit));
+        let places = self.messages.range((room_id, Seq::ZERO)..(room_id, end)).rev().take(usize_of(limit));
         Ok(places.filter_map(|(&place, _)| self.message(place)).collect())
     }
 
     fn list_changes(&mut self, room_id: RoomId, after: Seq, limit: u32) -> Result<Vec<Message>> {
         let places = self.messages.range((room_id, after.next())..=(room_id, Seq::new(i64::MAX)));
-        Ok(places.take(length(limit)).filter_map(|(&place, _)| self.message(place)).collect())
+        Ok(places.take(usize_of(limit)).filter_map(|(&place, _)| self.message(place)).collect())
     }
 
     fn count_unread(&mut self, room_id: RoomId, user_id: UserId, after: Seq, limit: u32) -> Result<u32> {
@@ -355,7 +352,7 @@ impl Messages for MemoryRepository {
             .messages
             .range((room_id, after.next())..=(room_id, Seq::new(i64::MAX)))
             .filter(|(_, message)| message.kind.counts_as_unread() && message.user_id != Some(user_id));
-        Ok(u32::try_from(unread.take(length(limit)).count()).unwrap_or(limit))
+        Ok(u32::try_from(unread.take(usize_of(limit)).count()).unwrap_or(limit))
     }
 }
 
@@ -367,7 +364,7 @@ impl ControlLog for MemoryRepository {
     }
 
     fn list_control(&mut self, after: ControlSeq, limit: u32) -> Result<Vec<ControlEntry>> {
-        Ok(self.control.iter().filter(|entry| entry.seq > after).take(length(limit)).copied().collect())
+        Ok(self.control.iter().filter(|entry| entry.seq > after).take(usize_of(limit)).copied().collect())
     }
 
     fn last_control_seq(&mut self) -> Result<ControlSeq> {

@@ -1,7 +1,7 @@
 //! Every failure as what a client is told: a code, a text, and when to try again. One table for all of them.
 
 use chat_domain::{
-    AccessError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError, OpenSessionError,
+    AccessError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError, OpenSessionError, ReadRoomError,
     RegisterUserError, RepositoryError, SendMessageError,
 };
 use chat_protocol::events::Error;
@@ -93,6 +93,15 @@ impl From<JoinRoomError> for Failure {
             JoinRoomError::Access(error) => error.into(),
             JoinRoomError::TooManyRooms => Self::new(ErrorCode::TooManyRooms, error.to_string()),
             JoinRoomError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadRoomError> for Failure {
+    fn from(error: ReadRoomError) -> Self {
+        match error {
+            ReadRoomError::Access(error) => error.into(),
+            ReadRoomError::Repository(error) => error.into(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use chat_domain::{
     AddRoom, Body, Command, DisplayName, JoinRoom, LeaveRoom, MemoryRepository, MessageKey, Outcome,
-    Position, RegisterUser, RoomDescription, RoomId, RoomName, SendMessage, Seq, Timestamp, UserId, Username,
-    add_room, commit_batch, join_room, register_user, repository::Messages, room_snapshot,
+    Position, ReadRoom, RegisterUser, RoomDescription, RoomId, RoomName, SendMessage, Seq, Timestamp, UserId,
+    Username, add_room, commit_batch, join_room, read_room, register_user, repository::Messages,
 };
 use proptest::prelude::*;
 
@@ -81,9 +81,10 @@ proptest! {
         join_room(&mut chat, at(1), request).unwrap();
         let sends: Vec<Command> = (0..messages).map(|key| command(&rooms, &users, (2, 0, 0, key))).collect();
         commit_batch(&mut chat, at(2), &sends).unwrap();
-        let fresh = room_snapshot(&mut chat, request, None).unwrap().messages;
+        let look = |position| ReadRoom { user_id: users[0], room_id: rooms[0], position };
+        let fresh = read_room(&mut chat, &look(None)).unwrap().messages;
         let position = Position { epoch: Some("epoch".to_owned()), after: Seq::new(after) };
-        let resumed = room_snapshot(&mut chat, request, Some(&position)).unwrap();
+        let resumed = read_room(&mut chat, &look(Some(position))).unwrap();
         let held = fresh.iter().filter(|message| message.seq <= Seq::new(after)).cloned();
         let caught_up: Vec<_> = if resumed.reset {
             resumed.messages

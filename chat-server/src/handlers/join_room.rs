@@ -4,7 +4,7 @@
 //! goes out, and behind it the held events that are newer than the snapshot.
 
 use chat_domain::limits::ROOMS_JOINED_MAX;
-use chat_domain::{Command, JoinRoom, Position, RoomId, RoomSnapshot, UserSummary, room_snapshot};
+use chat_domain::{Command, JoinRoom, Position, ReadRoom, RoomId, RoomSnapshot, UserSummary, read_room};
 use chat_protocol::events::{self, RoomJoined};
 use chat_protocol::{ErrorCode, ServerEvent};
 
@@ -31,11 +31,11 @@ pub(super) async fn handle<W: SocketWriter>(
         let text = format!("this connection hears {ROOMS_JOINED_MAX} rooms, which is the limit");
         return Err(Failure::new(ErrorCode::TooManyRooms, text));
     }
-    let request = JoinRoom { user_id: user.id, room_id };
     let position = event.after.map(|after| Position { epoch: event.epoch, after });
+    let request = ReadRoom { user_id: user.id, room_id, position };
     for _ in 0..TRIES_MAX {
         shard.hold_back(key, room_id)?;
-        let snapshot = match member_snapshot(&shard.node, key, request, position.clone()).await {
+        let snapshot = match member_snapshot(&shard.node, key, &request).await {
             Ok(snapshot) => snapshot,
             Err(failure) => {
                 shard.give_up_join(key, room_id);
@@ -54,18 +54,18 @@ pub(super) async fn handle<W: SocketWriter>(
 async fn member_snapshot(
     node: &Node,
     key: ConnectionKey,
-    request: JoinRoom,
-    position: Option<Position>,
+    request: &ReadRoom,
 ) -> Result<RoomSnapshot, Failure> {
-    let again = position.clone();
-    let read = node.read(move |repository| room_snapshot(repository, request, position.as_ref())).await;
+    let (first, again) = (request.clone(), request.clone());
+    let read = node.read(move |repository| read_room(repository, &first)).await;
     match read {
         Err(Failure { code: ErrorCode::NotAMember, .. }) => {
-            node.execute(Command::JoinRoom(request)).await?;
+            let ReadRoom { user_id, room_id, .. } = *request;
+            node.execute(Command::JoinRoom(JoinRoom { user_id, room_id })).await?;
             // The person's other devices show the room as joined when they ask again.
             let changed = frame::of_event(&ServerEvent::RoomsChanged {}, None);
-            node.send_to_user(request.user_id, &changed, Some(key.serial));
-            node.read(move |repository| room_snapshot(repository, request, again.as_ref())).await
+            node.send_to_user(user_id, &changed, Some(key.serial));
+            node.read(move |repository| read_room(repository, &again)).await
         }
         read => read,
     }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use chat_domain::limits::{PAGE_MESSAGES_MAX, RESUME_CHANGES_MAX};
 use chat_domain::{
-    ControlSeq, JoinRoom, MessageKey, RepositoryError, Seq, Timestamp, TokenHash, Username, get_rooms,
-    room_snapshot,
+    ControlSeq, MessageKey, ReadRoom, RepositoryError, Seq, Timestamp, TokenHash, Username, get_rooms,
+    read_room,
 };
 use chat_store::commit;
 use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
@@ -52,7 +52,7 @@ fn frequent_queries_use_indexes() {
             repository.find_user_by_name(&Username::new("ann").unwrap())?;
             repository.list_control(ControlSeq::ZERO, 10)?;
             get_rooms(repository, user_id)?;
-            room_snapshot(repository, JoinRoom { user_id, room_id }, None).unwrap();
+            read_room(repository, &ReadRoom { user_id, room_id, position: None }).unwrap();
             Ok::<_, RepositoryError>(())
         })
         .unwrap();

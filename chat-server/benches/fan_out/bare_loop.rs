@@ -1,0 +1,204 @@
+//! The reference: a loop that finds a message's room and writes it to the members. No sign-in, no store, no acks.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+
+use crate::frames::{self, behind_last, event_name, number_behind};
+use crate::shape::{ROOM_PREFIX, room_name};
+
+/// When messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// Each at once, with one write for each member.
+    EachMessage,
+    /// All that a turn of the loop brought to a room together, with one write for each member.
+    EachTurn,
+}
+
+const LISTENER: Token = Token(usize::MAX);
+const EVENTS: usize = 1_024;
+const READ_BYTES: usize = 64 * 1024;
+const UPGRADED: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// Listens on a free port, says where, and serves until it is killed.
+pub(crate) fn run(flush: Flush) -> io::Result<()> {
+    let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    let mut poll = Poll::new()?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let mut events = Events::with_capacity(EVENTS);
+    let mut hub = Hub { flush, connections: Vec::new(), rooms: Vec::new(), dirty: BTreeSet::new() };
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        poll.poll(&mut events, None)?;
+        for event in &events {
+            if event.token() == LISTENER {
+                hub.accept(&listener, &poll)?;
+            } else if event.is_writable() {
+                hub.connections[event.token().0].write_backlog()?;
+            }
+            if event.token() != LISTENER && event.is_readable() {
+                hub.read(event.token().0, &mut buffer)?;
+            }
+        }
+        hub.write_rooms()?;
+    }
+}
+
+struct Hub {
+    flush: Flush,
+    connections: Vec<Connection>,
+    rooms: Vec<Room>,
+    /// Rooms with something to write at the end of the turn.
+    dirty: BTreeSet<usize>,
+}
+
+#[derive(Default)]
+struct Room {
+    members: Vec<usize>,
+    last_seq: u64,
+    frames: Vec<u8>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    is_upgraded: bool,
+    /// Bytes that came and are no whole frame yet.
+    partial: Vec<u8>,
+    /// Bytes that a full socket did not take.
+    backlog: Vec<u8>,
+}
+
+impl Connection {
+    /// Writes some bytes, or lets them wait behind those that wait.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = if self.backlog.is_empty() { self.try_write(bytes)? } else { 0 };
+        self.backlog.extend_from_slice(&bytes[written..]);
+        Ok(())
+    }
+
+    /// Writes what waits, now that the socket takes something again.
+    fn write_backlog(&mut self) -> io::Result<()> {
+        if !self.backlog.is_empty() {
+            let waiting = std::mem::take(&mut self.backlog);
+            self.write(&waiting)?;
+        }
+        Ok(())
+    }
+
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.stream.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            // A client that goes away is none of the loop's business.
+            Err(_) => Ok(bytes.len()),
+            written => written,
+        }
+    }
+}
+
+impl Hub {
+    fn accept(&mut self, listener: &TcpListener, poll: &Poll) -> io::Result<()> {
+        loop {
+            let mut stream = match listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            stream.set_nodelay(true)?;
+            let token = Token(self.connections.len());
+            poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+            let connection =
+                Connection { stream, is_upgraded: false, partial: Vec::new(), backlog: Vec::new() };
+            self.connections.push(connection);
+        }
+    }
+
+    fn read(&mut self, number: usize, buffer: &mut [u8]) -> io::Result<()> {
+        let connection = &mut self.connections[number];
+        let held = connection.partial.len();
+        buffer[..held].copy_from_slice(&connection.partial);
+        let read = match connection.stream.read(&mut buffer[held..]) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            // The run is over: the clients go.
+            Err(_) => 0,
+        };
+        let bytes = &mut buffer[..held + read];
+        let mut taken = 0;
+        if !connection.is_upgraded {
+            if !bytes.ends_with(b"\r\n\r\n") {
+                connection.partial = bytes.to_vec();
+                return Ok(());
+            }
+            taken = bytes.len();
+            connection.is_upgraded = true;
+            connection.write(UPGRADED)?;
+        }
+        while let Some(frame) = frames::first(&bytes[taken..]) {
+            let payload = &mut bytes[taken..][frame.payload.clone()];
+            frames::toggle_mask(payload);
+            self.hear(number, payload)?;
+            taken += frame.payload.end;
+        }
+        let partial = &mut self.connections[number].partial;
+        partial.clear();
+        partial.extend_from_slice(&bytes[taken..]);
+        Ok(())
+    }
+
+    fn hear(&mut self, number: usize, payload: &[u8]) -> io::Result<()> {
+        let room = number_behind(payload, ROOM_PREFIX.as_bytes()).unwrap_or(0) as usize;
+        if self.rooms.len() <= room {
+            self.rooms.resize_with(room + 1, Room::default);
+        }
+        match event_name(payload) {
+            b"join_room" => {
+                self.rooms[room].members.push(number);
+                let joined = format!(r#"{{"type":"room_joined","room":"{}","last_seq":0}}"#, room_name(room));
+                let mut frame = Vec::new();
+                frames::append(frames::TEXT, joined.as_bytes(), &mut frame);
+                self.connections[number].write(&frame)
+            }
+            b"send_message" => {
+                self.rooms[room].append(room, number, payload);
+                self.dirty.insert(room);
+                if self.flush == Flush::EachMessage { self.write_rooms() } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what the rooms have to their members.
+    fn write_rooms(&mut self) -> io::Result<()> {
+        while let Some(room) = self.dirty.pop_first() {
+            let room = &mut self.rooms[room];
+            for &member in &room.members {
+                self.connections[member].write(&room.frames)?;
+            }
+            room.frames.clear();
+        }
+        Ok(())
+    }
+}
+
+impl Room {
+    /// Appends a message as long as the server's, framed once for all members.
+    fn append(&mut self, room: usize, sender: usize, payload: &[u8]) {
+        self.last_seq += 1;
+        let seq = self.last_seq;
+        // From here on the sender's text is taken as it is: `"…","key":"…"}`.
+        let rest = behind_last(payload, br#""body":"#).unwrap_or_default();
+        let mut message = format!(
+            r#"{{"type":"new_message","room":"{}","seq":{seq},"message":{{"id":"{seq}","seq":{seq},"changed_seq":{seq},"user":{{"id":"{sender}","username":"user-{sender:04}","display_name":"user-{sender:04}"}},"kind":"text","created_at":1795354321000,"edited_at":null,"body":"#,
+            room_name(room)
+        )
+        .into_bytes();
+        message.extend_from_slice(rest);
+        message.push(b'}');
+        frames::append(frames::TEXT, &message, &mut self.frames);
+    }
+}
