@@ -210,9 +210,8 @@ impl Client {
 
     /// Whether the client has everything of its room, and of what it sent itself.
     pub(crate) fn has_all(&self, last_seq: u64, acknowledges: bool) -> bool {
-        let is_answered = |sender: &Sender| {
-            sender.echoed == sender.sent && (!acknowledges || sender.acks == sender.sent)
-        };
+        let is_answered =
+            |sender: &Sender| sender.echoed == sender.sent && (!acknowledges || sender.acks == sender.sent);
         self.last_seq == last_seq && self.sender.as_ref().is_none_or(is_answered)
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::generator::Generator;
 use crate::pinning::Pinning;
-use crate::process::{cpu_s, resident_kib};
+use crate::process::{cpu_s, machine_cpu_s, resident_kib};
 use crate::shape::Shape;
 use crate::target::Target;
 
@@ -33,6 +33,8 @@ pub(crate) struct Figures {
     pub(crate) target_cpu: f64,
     /// How much of a CPU the generator used: near 1 it was the limit, not the target.
     pub(crate) generator_cpu: f64,
+    /// How much of a CPU everybody else on the machine used: the more, the less the figures say.
+    pub(crate) other_cpu: f64,
     /// Messages that a read of a client's socket brought, on average.
     pub(crate) deliveries_per_read: f64,
     /// Clients that connected, signed in and joined, in a second.
@@ -79,6 +81,7 @@ struct Reading {
     reads: u64,
     target_cpu_s: f64,
     generator_cpu_s: f64,
+    machine_cpu_s: f64,
 }
 
 impl Reading {
@@ -90,6 +93,7 @@ impl Reading {
             reads: counts.reads,
             target_cpu_s: cpu_s(pid)?,
             generator_cpu_s: cpu_s(std::process::id())?,
+            machine_cpu_s: machine_cpu_s()?,
         })
     }
 
@@ -97,11 +101,14 @@ impl Reading {
         let seconds = self.at.duration_since(before.at).as_secs_f64();
         let deliveries = (self.deliveries - before.deliveries) as f64;
         let target_cpu_s = self.target_cpu_s - before.target_cpu_s;
+        let generator_cpu_s = self.generator_cpu_s - before.generator_cpu_s;
+        let other_cpu_s = self.machine_cpu_s - before.machine_cpu_s - target_cpu_s - generator_cpu_s;
         Figures {
             deliveries_per_s: deliveries / seconds,
             deliveries_per_cpu_s: deliveries / target_cpu_s,
             target_cpu: target_cpu_s / seconds,
-            generator_cpu: (self.generator_cpu_s - before.generator_cpu_s) / seconds,
+            generator_cpu: generator_cpu_s / seconds,
+            other_cpu: other_cpu_s.max(0.0) / seconds,
             deliveries_per_read: deliveries / (self.reads - before.reads) as f64,
             joins_per_s: 0.0,
             kib_per_client: 0.0,

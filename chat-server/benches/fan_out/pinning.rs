@@ -48,5 +48,9 @@ pub(crate) fn start_generator() -> io::Result<()> {
     let program = std::env::current_exe()?;
     let mut command = Pinning::find().on(GENERATOR_CPU, program.as_os_str());
     let status = command.args(std::env::args_os().skip(1)).args(["--role", "generator"]).status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the generator ended with {status}"))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("the generator ended with {status}")))
+    }
 }

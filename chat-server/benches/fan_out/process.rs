@@ -19,6 +19,15 @@ pub(crate) fn cpu_s(pid: u32) -> io::Result<f64> {
     Ok(ticks.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_S)
 }
 
+/// Seconds of CPU that the whole machine has used.
+pub(crate) fn machine_cpu_s() -> io::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    // `cpu`, then ticks of: user, nice, system, idle, iowait, irq, softirq, steal. Of guests the user's time knows.
+    let ticks = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+    let busy = ticks.enumerate().filter(|(field, _)| !matches!(field, 3 | 4));
+    Ok(busy.filter_map(|(_, ticks)| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_S)
+}
+
 /// KiB of memory that a process holds (`VmRSS`).
 pub(crate) fn resident_kib(pid: u32) -> io::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;

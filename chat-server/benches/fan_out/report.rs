@@ -10,8 +10,8 @@ use crate::target::Target;
 
 const FIGURES_HEAD: &str = "\
 | rooms x clients | target | deliveries/s | server CPU µs per delivery | server CPU % | generator CPU % \
-| deliveries per read | connects+joins/s | KiB per idle connection |
-|---|---|--:|--:|--:|--:|--:|--:|--:|
+| others' CPU % | deliveries per read | connects+joins/s | KiB per idle connection |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|
 ";
 const RATIOS_HEAD: &str = "\
 | rooms x clients | chat-server / | per second | per server CPU second |
@@ -19,12 +19,7 @@ const RATIOS_HEAD: &str = "\
 ";
 
 /// All tables.
-pub(crate) fn markdown(
-    rounds: &[Round],
-    pinning: &Pinning,
-    arguments: &Arguments,
-    fsync_ms: f64,
-) -> String {
+pub(crate) fn markdown(rounds: &[Round], pinning: &Pinning, arguments: &Arguments, fsync_ms: f64) -> String {
     let mut text = conditions(pinning, arguments, fsync_ms);
     text.push_str(FIGURES_HEAD);
     for &shape in &arguments.shapes() {
@@ -49,7 +44,8 @@ pub(crate) fn markdown(
 /// Under what conditions the figures came about.
 fn conditions(pinning: &Pinning, arguments: &Arguments, fsync_ms: f64) -> String {
     let (rounds, seconds) = (arguments.rounds, arguments.seconds);
-    let mut text = format!("{rounds} rounds of {seconds} s; a page appended and synced takes {fsync_ms:.2} ms; ");
+    let mut text =
+        format!("{rounds} rounds of {seconds} s; a page appended and synced takes {fsync_ms:.2} ms; ");
     text.push_str(if pinning.is_possible {
         "server and generator have a CPU each.\n"
     } else {
@@ -71,11 +67,12 @@ fn figures_row(rounds: &[Round], shape: &Shape, target: Target) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         row,
-        "| {shape} | {target} | {:.0} | {:.2} | {:.0} | {:.0} | {:.1} | {:.0} | {:.1} |",
+        "| {shape} | {target} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} | {:.1} |",
         of(|figures| figures.deliveries_per_s),
         of(|figures| 1e6 / figures.deliveries_per_cpu_s),
         of(|figures| figures.target_cpu * 100.0),
         of(|figures| figures.generator_cpu * 100.0),
+        of(|figures| figures.other_cpu * 100.0),
         of(|figures| figures.deliveries_per_read),
         of(|figures| figures.joins_per_s),
         of(|figures| figures.kib_per_client),
