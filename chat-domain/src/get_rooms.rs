@@ -24,7 +24,7 @@ pub fn get_rooms<R: Repository + ?Sized>(
     repository: &mut R,
     user_id: UserId,
 ) -> Result<Vec<RoomListing>, RepositoryError> {
-    let rooms = repository.list_rooms(ROOMS_LISTED_MAX)?;
+    let rooms = repository.list_active_rooms(ROOMS_LISTED_MAX)?;
     let mut memberships: HashMap<RoomId, Participant> = repository
         .list_participations(user_id, ROOMS_JOINED_MAX)?
         .into_iter()
@@ -32,7 +32,6 @@ pub fn get_rooms<R: Repository + ?Sized>(
         .collect();
     rooms
         .into_iter()
-        .filter(|room| room.is_active)
         .map(|room| {
             let participant = memberships.remove(&room.id);
             let unread = match &participant {

@@ -214,6 +214,10 @@ impl Rooms for MemoryRepository {
         Ok(self.rooms.values().take(usize_of(limit)).cloned().collect())
     }
 
+    fn list_active_rooms(&mut self, limit: u32) -> Result<Vec<Room>> {
+        Ok(self.rooms.values().filter(|room| room.is_active).take(usize_of(limit)).cloned().collect())
+    }
+
     fn lock_rooms(&mut self, ids: &[RoomId]) -> Result<Vec<Room>> {
         Ok(ids.iter().filter_map(|id| self.rooms.get(id)).cloned().collect())
     }

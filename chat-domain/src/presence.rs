@@ -118,6 +118,11 @@ impl PresenceBoard {
         Some(PresenceChange { room_id, user: entry.user, at: now, left: Some(reason) })
     }
 
+    /// Everybody who is present, in whichever rooms.
+    pub fn present(&self) -> impl Iterator<Item = (RoomId, UserId)> {
+        self.rooms.iter().flat_map(|(&room_id, people)| people.keys().map(move |&user_id| (room_id, user_id)))
+    }
+
     /// Forgets a room that is no more, without a word.
     pub fn forget(&mut self, room_id: RoomId) {
         self.rooms.remove(&room_id);

@@ -89,6 +89,8 @@ pub trait Rooms {
     fn find_room_by_name(&mut self, name: &RoomName) -> Result<Option<Room>>;
     /// Lists rooms, archived ones too, in ascending order of their ids.
     fn list_rooms(&mut self, limit: u32) -> Result<Vec<Room>>;
+    /// Lists the rooms that are not archived, in ascending order of their ids.
+    fn list_active_rooms(&mut self, limit: u32) -> Result<Vec<Room>>;
     /// Locks rooms against other transactions that number, in the order given (ascending ids), and reads them.
     /// Rooms that don't exist are left out.
     fn lock_rooms(&mut self, ids: &[RoomId]) -> Result<Vec<Room>>;

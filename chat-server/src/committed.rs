@@ -1,7 +1,9 @@
 //! What follows a commit: each room's frames are encoded once, and every shard gets them with its answers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chat_domain::{
     Command, CommandError, LeaveReason, Message, Outcome, RepositoryError, RoomId, RoomName, Seq, Timestamp,
@@ -53,9 +55,16 @@ impl CommitSink<Ticket> for Committed {
     }
 
     fn wait_for_credit(&mut self) {
-        self.credit.wait();
+        // At the end the shards may be gone, and what waits is only to be stored.
+        if !self.node.is_draining.load(Ordering::Relaxed) {
+            self.credit.wait();
+        }
     }
 }
+
+/// Bytes of one room's frames that are written out at once. A large commit goes out in several pieces, so that it
+/// never fills the queue of a client that reads.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a commit has for the shards.
 struct Report {
@@ -63,11 +72,28 @@ struct Report {
     answers: Vec<Vec<(u64, Result<Ack, Failure>)>>,
 }
 
+/// The frames of one room, while they are encoded.
 struct Building {
     name: RoomName,
     first: Seq,
-    last: Seq,
-    frames: Vec<u8>,
+    pieces: Pieces,
+}
+
+/// Frames in pieces of bounded size, each with the number of its last change.
+#[derive(Default)]
+struct Pieces(Vec<(Seq, Vec<u8>)>);
+
+impl Pieces {
+    fn add(&mut self, room: &RoomName, message: Message) {
+        let seq = message.changed_seq;
+        if self.0.last().is_none_or(|(_, frames)| frames.len() >= PIECE_BYTES_MAX) {
+            self.0.push((seq, Vec::with_capacity(512)));
+        }
+        let Some((last, frames)) = self.0.last_mut() else { return };
+        *last = seq;
+        let event = ServerEvent::NewMessage(NewMessage { room: room.clone(), seq, message: message.into() });
+        frame::append_event(&event, None, frames);
+    }
 }
 
 impl Report {
@@ -79,16 +105,13 @@ impl Report {
     fn add(&mut self, node: &Node, message: Message) {
         let (room_id, seq) = (message.room_id, message.changed_seq);
         let building = match self.rooms.entry(room_id) {
-            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
-            std::collections::btree_map::Entry::Vacant(vacant) => {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(vacant) => {
                 let Some(name) = node.directory.name(room_id) else { return };
-                vacant.insert(Building { name, first: seq, last: seq, frames: Vec::with_capacity(512) })
+                vacant.insert(Building { name, first: seq, pieces: Pieces::default() })
             }
         };
-        building.last = seq;
-        let event =
-            ServerEvent::NewMessage(NewMessage { room: building.name.clone(), seq, message: message.into() });
-        frame::append_event(&event, None, &mut building.frames);
+        building.pieces.add(&building.name, message);
     }
 }
 
@@ -151,37 +174,38 @@ impl Committed {
 
     /// Fills holes in front of the frames, and posts the report to every shard.
     fn hand_out(&self, report: Report) {
-        let rooms: Vec<RoomFrames> = report
-            .rooms
-            .into_iter()
-            .map(|(room_id, building)| {
-                let mut frames = Vec::new();
-                if let Some(after) = self.node.tops.tell(room_id, building.first, building.last) {
-                    frames = self.missing(room_id, &building.name, after, building.first);
+        let mut rounds: Vec<Vec<RoomFrames>> = Vec::new();
+        for (room_id, building) in report.rooms {
+            let last = building.pieces.0.last().map_or(building.first, |(last, _)| *last);
+            let mut pieces = Pieces::default();
+            if let Some(after) = self.node.tops.tell(room_id, building.first, last) {
+                pieces = self.missing(room_id, &building, after);
+            }
+            for (round, (last, frames)) in pieces.0.into_iter().chain(building.pieces.0).enumerate() {
+                let frames = RoomFrames { room_id, last, frames: frames.into() };
+                match rounds.get_mut(round) {
+                    Some(rooms) => rooms.push(frames),
+                    None => rounds.push(vec![frames]),
                 }
-                frames.extend_from_slice(&building.frames);
-                RoomFrames { room_id, last: building.last, frames: frames.into() }
-            })
-            .collect();
+            }
+        }
         for (inbox, answers) in self.node.inboxes.iter().zip(report.answers) {
-            if !rooms.is_empty() || !answers.is_empty() {
+            if !rounds.is_empty() || !answers.is_empty() {
                 let credit = self.credit.share();
-                inbox.post(ShardEvent::Committed { rooms: rooms.clone(), answers, credit });
+                inbox.post(ShardEvent::Committed { rounds: rounds.clone(), answers, credit });
             }
         }
     }
 
-    /// The frames of the changes above `after` and below `before`, read from the database.
-    fn missing(&self, room_id: RoomId, name: &RoomName, after: Seq, before: Seq) -> Vec<u8> {
-        let mut frames = Vec::new();
+    /// The changes of a room above `after` and below its new ones, read from the database.
+    fn missing(&self, room_id: RoomId, building: &Building, after: Seq) -> Pieces {
+        let mut pieces = Pieces::default();
         for message in self.changes(room_id, after) {
-            if message.changed_seq < before {
-                let (room, seq) = (name.clone(), message.changed_seq);
-                let event = ServerEvent::NewMessage(NewMessage { room, seq, message: message.into() });
-                frame::append_event(&event, None, &mut frames);
+            if message.changed_seq < building.first {
+                pieces.add(&building.name, message);
             }
         }
-        frames
+        pieces
     }
 
     fn changes(&self, room_id: RoomId, after: Seq) -> Vec<Message> {
@@ -236,7 +260,7 @@ pub(crate) fn end_membership(node: &Node, room_id: RoomId, user_id: UserId, reas
     if let Some(user) = node.presence.user(room_id, user_id) {
         node.stop_typing(room_id, &user);
     }
-    node.presence.remove(room_id, user_id, LeaveReason::Left, node.clock.now());
+    node.presence.remove(room_id, user_id, LeaveReason::Left);
     let frame = frame::of_event(&ServerEvent::RoomLeft(RoomLeft { room, reason }), None);
     for inbox in node.inboxes.iter() {
         let user_id = Some(user_id);

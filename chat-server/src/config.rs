@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chat_store::DatabaseUrl;
-use clap::{Parser, ValueEnum};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use thiserror::Error;
 
 use crate::secret::SecretKey;
@@ -113,6 +114,21 @@ pub struct Config {
 #[derive(Debug, Error)]
 #[error("{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
+
+impl Settings {
+    /// Reads the arguments and the environment. A variable that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// What clap says of them; its `exit` prints that, and the help that was asked for.
+    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        let command = Self::command().mut_args(|argument| {
+            let is_empty =
+                argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+            if is_empty { argument.env(Resettable::Reset) } else { argument }
+        });
+        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+}
 
 impl Config {
     /// Checks the settings.

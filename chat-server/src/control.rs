@@ -23,8 +23,6 @@ use crate::store_access::Ticket;
 const ENTRIES_MAX: u32 = 500;
 /// Rooms that a node knows, at most.
 pub(crate) const ROOMS_KNOWN_MAX: u32 = 10_000;
-/// Presence records in one command.
-const RECORDS_MAX: usize = 500;
 
 /// Obeys the control log from `seen` on, until the task is dropped.
 pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
@@ -134,7 +132,7 @@ pub(crate) async fn run_ephemeral(node: Arc<Node>) {
     loop {
         ticks.tick().await;
         node.sweep_typing();
-        for (room_id, changes) in node.presence.take_untold(node.clock.now()) {
+        for (room_id, changes) in node.presence.take_untold() {
             tell_presence(&node, room_id, changes);
         }
     }
@@ -169,11 +167,10 @@ pub(crate) async fn run_upkeep(node: Arc<Node>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let records = node.presence.take_unwritten();
         let has_doubts = node.tops.has_doubts();
         let Ok(store) = node.store() else { continue };
-        for records in records.chunks(RECORDS_MAX) {
-            let _ = store.submit(Command::RecordPresence(records.to_vec()), Ticket::Nobody);
+        for command in node.presence.take_unwritten() {
+            let _ = store.submit(command, Ticket::Nobody);
         }
         if has_doubts {
             // An empty commit: when it succeeds, the doubts are cleared with it.

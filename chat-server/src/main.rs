@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use chat_server::{Config, LogFormat, Registration, Server, Settings};
-use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -14,7 +13,10 @@ use tracing_subscriber::EnvFilter;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let settings = match Settings::read(std::env::args_os()) {
+        Ok(settings) => settings,
+        Err(error) => error.exit(),
+    };
     let config = match Config::from_settings(&settings) {
         Ok(config) => config,
         Err(error) => return fail(USAGE, &error.to_string()),
@@ -30,14 +32,14 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(config.bind).map_err(|error| format!("{}: {error}", config.bind))?;
-    let registration = config.registration;
+    let (registration, has_public_url) = (config.registration, config.public_url.is_some());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut terminate, mut interrupt) = {
         let _guard = runtime.enter();
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
     let server = Server::start(config, listener)?;
-    announce(server.address(), registration);
+    announce(server.address(), registration, has_public_url);
     runtime.block_on(async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -51,7 +53,7 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[expect(clippy::print_stdout, reason = "the one line on standard output that says where the server is")]
-fn announce(address: SocketAddr, registration: Registration) {
+fn announce(address: SocketAddr, registration: Registration, has_public_url: bool) {
     match registration {
         Registration::Open => {
             tracing::info!("registration is open: everybody who reaches the page may sign up")
@@ -59,6 +61,11 @@ fn announce(address: SocketAddr, registration: Registration) {
         Registration::Closed => {
             tracing::info!("registration is closed: add users with `chat-cli user add NAME`");
         }
+    }
+    if !address.ip().is_loopback() && !has_public_url {
+        tracing::warn!(
+            "without CHAT_PUBLIC_URL only this machine's own names are allowed as the page's origin"
+        );
     }
     println!("listening on http://{address}");
 }

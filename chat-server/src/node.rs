@@ -37,6 +37,8 @@ use crate::tokens::Tokens;
 /// at once.
 pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
+    /// What an operator should know of the database.
+    pub(crate) warnings: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) timers: Timers,
     pub(crate) registration: Registration,

@@ -30,7 +30,7 @@ use crate::secret::SecretKey;
 use crate::shard::Shard;
 use crate::shard::dispatcher;
 use crate::shard::inbox::{Inbox, ShardEvent};
-use crate::store_access::StoreThreads;
+use crate::store_access::{StoreThreads, Ticket};
 use crate::tokens::Tokens;
 
 /// Shards, each with a thread. The code knows of several; one is enough until measurements say otherwise.
@@ -86,13 +86,19 @@ impl Server {
     pub fn start(config: Config, listener: TcpListener) -> Result<Self, StartError> {
         let address = listener.local_addr()?;
         let data_dir = match config.database.sqlite_path() {
-            Some(_) => Some(DataDirLock::take(&config.data_dir)?),
+            Some(database) => Some(DataDirLock::take(&config.data_dir, database)?),
             None => None,
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let store = open_store(&config)?;
         let beginning = prepare(&store, clock.wall())?;
-        let node = Arc::new(new_node(&config, address, Arc::clone(&clock), beginning.epoch)?);
+        let node = Arc::new(new_node(
+            &config,
+            address,
+            Arc::clone(&clock),
+            beginning.epoch,
+            store.warnings().to_vec(),
+        )?);
         node.directory.replace(beginning.rooms);
         start_store_threads(&node, store, clock)?;
         let (stopping, stopped) = watch::channel(false);
@@ -128,6 +134,9 @@ impl Server {
             }
         }
         if let Ok(store) = self.node.store() {
+            for command in self.node.presence.farewell() {
+                let _ = store.submit(command, Ticket::Nobody);
+            }
             store.stop();
         }
     }
@@ -160,7 +169,7 @@ fn prepare(store: &Store, now: Timestamp) -> Result<Beginning, StartError> {
     let has_rooms =
         store.read(|repository| Ok::<_, RepositoryError>(!repository.list_rooms(1)?.is_empty()))?;
     if !has_rooms {
-        let added = store.write(|repository| add_default_rooms(repository, now));
+        let added = store.write_retrying(|repository| add_default_rooms(repository, now));
         added.map_err(|error| StartError::Rooms(error.to_string()))?;
     }
     store.write(|repository| repository.clear_presence())?;
@@ -178,6 +187,7 @@ fn new_node(
     address: SocketAddr,
     clock: Arc<dyn Clock>,
     epoch: String,
+    warnings: Vec<String>,
 ) -> Result<Node, StartError> {
     let secret = match &config.secret_key {
         Some(secret) => secret.clone(),
@@ -185,7 +195,8 @@ fn new_node(
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Node {
-        clock,
+        clock: Arc::clone(&clock),
+        warnings,
         limits: config.limits.clone(),
         timers: config.timers,
         registration: config.registration,
@@ -196,7 +207,7 @@ fn new_node(
         passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores),
         directory: Directory::default(),
         connections: Connections::default(),
-        presence: Presence::new(config.timers.presence_grace_ms),
+        presence: Presence::new(config.timers.presence_grace_ms, clock),
         typing: Mutex::new(TypingBoard::new(config.timers.typing)),
         rates: Rates::new(&config.limits),
         tops: Tops::default(),

@@ -80,7 +80,9 @@ impl<W: SocketWriter> Shard<W> {
         let serial = self.next_serial.get();
         self.next_serial.set(serial + 1);
         let wake = Rc::new(Notify::new());
-        let connection = Connection::new(serial, writer, Rc::clone(&wake), now);
+        let mut connection = Connection::new(serial, writer, Rc::clone(&wake), now);
+        // Whoever slips in while the server goes away is told by its close.
+        connection.leaves_at = self.node.is_draining.load(Ordering::Relaxed).then_some(now);
         let slot = self.connections.borrow_mut().insert(connection);
         self.node.sockets.fetch_add(1, Ordering::Relaxed);
         (ConnectionKey { slot, serial }, wake)
@@ -209,6 +211,11 @@ impl<W: SocketWriter> Shard<W> {
         Ok(())
     }
 
+    /// Whether a connection is not about to end.
+    pub(crate) fn is_open(&self, key: ConnectionKey) -> bool {
+        self.with(key, |connection| connection.lifecycle == Lifecycle::Open) == Ok(true)
+    }
+
     /// Whether a connection is subscribed to a room, live or held back.
     pub(crate) fn is_subscribed(&self, key: ConnectionKey, room_id: RoomId) -> bool {
         self.with(key, |connection| connection.is_subscribed(room_id)) == Ok(true)
@@ -231,7 +238,8 @@ impl<W: SocketWriter> Shard<W> {
         self.with(key, |connection| connection.subscriptions.len()).unwrap_or(0)
     }
 
-    /// Begins to close a connection: what waits is dropped but for the frame that is half sent, then the code is sent.
+    /// Begins to close a connection: the code goes behind what waits. For a slow reader what waits is dropped, but for
+    /// the frame that is half sent.
     pub(crate) fn close(&self, key: ConnectionKey, code: CloseCode) {
         let frame = frame::of_close(code);
         let began = self.with(key, |connection| {
@@ -271,14 +279,13 @@ impl<W: SocketWriter> Shard<W> {
         if let Some(backlog) = &connection.backlog {
             backlog.abort();
         }
-        let now = self.node.clock.now();
         for subscription in &connection.subscriptions {
             self.rooms.borrow_mut().remove(subscription.room_id, key.slot);
         }
         let Some(Identity { user, .. }) = connection.identity else { return };
         self.node.connections.remove(user.id, key.serial);
         for subscription in connection.subscriptions.iter().filter(|subscription| subscription.is_present) {
-            self.node.presence.exit(subscription.room_id, user.id, now);
+            self.node.presence.exit(subscription.room_id, user.id);
             self.node.stop_typing(subscription.room_id, &user);
         }
     }

@@ -55,6 +55,18 @@ impl Rooms for StoreTransaction<'_> {
         self.noted(rows.into_iter().map(Room::try_from).collect())
     }
 
+    fn list_active_rooms(&mut self, limit: u32) -> Result<Vec<Room>> {
+        let rows: Vec<RoomRow> = self.query(|connection| {
+            chat_room::table
+                .filter(chat_room::is_active.eq(true))
+                .order(chat_room::id)
+                .limit(i64::from(limit))
+                .select(RoomRow::as_select())
+                .load(connection)
+        })?;
+        self.noted(rows.into_iter().map(Room::try_from).collect())
+    }
+
     fn lock_rooms(&mut self, ids: &[RoomId]) -> Result<Vec<Room>> {
         let rows = self.query(|connection| match connection {
             AnyConnection::Sqlite(sqlite) => batch_sqlite::find_rooms(sqlite, ids),

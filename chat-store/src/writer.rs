@@ -33,7 +33,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { queue_max: 4_096, batch_max: 1_024, batch_bytes_max: 4 * 1024 * 1024 }
+        Self { queue_max: 4_096, batch_max: 1_024, batch_bytes_max: 512 * 1024 }
     }
 }
 

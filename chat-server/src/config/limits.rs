@@ -6,16 +6,19 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub(super) struct LimitSettings {
     /// Messages per second and person in the long run; twice as many at once. 0 is no limit.
-    #[arg(long = "limit-messages-per-second", env = "CHAT_LIMIT_MESSAGES_PER_SECOND", default_value_t = 10)]
+    #[arg(long = "limit-messages-per-second", env = "CHAT_LIMIT_MESSAGES_PER_SECOND", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
     pub messages_per_second: u32,
     /// Sign-ins per minute and address. 0 is no limit.
-    #[arg(long = "limit-logins-per-minute", env = "CHAT_LIMIT_LOGINS_PER_MINUTE", default_value_t = 30)]
+    #[arg(long = "limit-logins-per-minute", env = "CHAT_LIMIT_LOGINS_PER_MINUTE", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
     pub logins_per_minute: u32,
     /// Registrations per minute and address. 0 is no limit.
     #[arg(
         long = "limit-registrations-per-minute",
         env = "CHAT_LIMIT_REGISTRATIONS_PER_MINUTE",
-        default_value_t = 20
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(0..=RATE_MAX)
     )]
     pub registrations_per_minute: u32,
     /// Connections per person; above it the oldest is closed. 0 is no limit.
@@ -34,6 +37,9 @@ pub(super) struct LimitSettings {
           value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub session_days: u32,
 }
+
+/// The greatest rate that can be set: far above what a server can do.
+const RATE_MAX: i64 = 1_000_000;
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a number from 1 on".to_owned())

@@ -121,7 +121,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
             tokio::select! {
                 biased;
                 () = self.wake.notified() => {
-                    if !self.is_open() {
+                    if !self.shard.is_open(self.key) {
                         return Incoming::Ended(None);
                     }
                 }
@@ -141,10 +141,6 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                 }
             }
         }
-    }
-
-    fn is_open(&self) -> bool {
-        self.shard.with(self.key, |connection| connection.lifecycle == Lifecycle::Open) == Ok(true)
     }
 
     /// Notes that something came.

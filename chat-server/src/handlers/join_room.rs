@@ -42,6 +42,10 @@ pub(super) async fn handle<W: SocketWriter>(
                 return Err(failure);
             }
         };
+        // A connection that was closed meanwhile gets nothing more, and is not present.
+        if !shard.is_open(key) {
+            return Err(Failure::unauthenticated());
+        }
         if shard.is_subscribed(key, room_id) {
             answer(scope, id, &user, snapshot)?;
             return Ok(None);
@@ -83,7 +87,7 @@ fn answer<W: SocketWriter>(
     node.directory.set_members(room_id, snapshot.room.members);
     node.tops.see(room_id, last_seq);
     if !shard.is_live(key, room_id) {
-        node.presence.enter(room_id, user, node.clock.now());
+        node.presence.enter(room_id, user);
     }
     let participants = node.presence.overlay(room_id, snapshot.participants);
     let event = ServerEvent::RoomJoined(RoomJoined {

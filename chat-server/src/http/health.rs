@@ -11,6 +11,8 @@ struct Readiness {
     ready: bool,
     database: bool,
     draining: bool,
+    /// How the database is set up badly, if it is.
+    warnings: Vec<String>,
 }
 
 pub(super) async fn ready(node: &Node) -> Answer {
@@ -18,5 +20,5 @@ pub(super) async fn ready(node: &Node) -> Answer {
     let draining = node.is_draining.load(std::sync::atomic::Ordering::Relaxed);
     let ready = database && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    answer::json(status, &Readiness { ready, database, draining })
+    answer::json(status, &Readiness { ready, database, draining, warnings: node.warnings.clone() })
 }

@@ -25,7 +25,8 @@ use crate::shard::Shard;
 
 pub(super) async fn handle(shard: &Rc<Shard<OwnedWriteHalf>>, mut request: Request<Incoming>) -> Handled {
     let accept = check_handshake(&request)?;
-    if shard.node.sockets.load(Ordering::Relaxed) >= shard.node.limits.connections {
+    let is_full = shard.node.sockets.load(Ordering::Relaxed) >= shard.node.limits.connections;
+    if is_full || shard.node.is_draining.load(Ordering::Relaxed) {
         return Err(Failure::overloaded().into());
     }
     let admission = admission(&shard.node, request.headers()).await?;

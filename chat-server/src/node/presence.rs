@@ -1,22 +1,29 @@
 //! Live presence of this node: the board, what is yet to be told of it, and what is yet to be written down.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_domain::limits::PARTICIPANTS_LISTED_MAX;
 use chat_domain::participant::ListedParticipant;
 use chat_domain::{
-    LeaveReason, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId, UserSummary,
+    Command, LeaveReason, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId,
+    UserSummary,
 };
+
+use crate::clock::Clock;
 
 /// Changes of presence in a room that are told one by one; more at once are told as a whole list.
 pub(crate) const CHANGES_TOLD_MAX: usize = 50;
+/// Presence records in one command.
+const RECORDS_MAX: usize = 500;
 /// Milliseconds between two whole lists of a room, at least: a storm of comings costs a list a second, not one each.
 const LIST_INTERVAL_MS: i64 = 1_000;
 
 /// The board with its two lists of changes. Both are bounded by the people who are connected.
-#[derive(Debug)]
-pub(crate) struct Presence(Mutex<Held>);
+pub(crate) struct Presence {
+    clock: Arc<dyn Clock>,
+    held: Mutex<Held>,
+}
 
 #[derive(Debug)]
 struct Held {
@@ -29,44 +36,45 @@ struct Held {
 }
 
 impl Presence {
-    pub(crate) fn new(grace_ms: i64) -> Self {
-        let board = PresenceBoard::new(grace_ms);
-        Self(Mutex::new(Held {
-            board,
+    pub(crate) fn new(grace_ms: i64, clock: Arc<dyn Clock>) -> Self {
+        let held = Held {
+            board: PresenceBoard::new(grace_ms),
             untold: BTreeMap::new(),
             unwritten: HashMap::new(),
             listed_at: HashMap::new(),
-        }))
+        };
+        Self { clock, held: Mutex::new(held) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection of somebody entered a room.
-    pub(crate) fn enter(&self, room_id: RoomId, user: &UserSummary, now: Timestamp) {
+    pub(crate) fn enter(&self, room_id: RoomId, user: &UserSummary) {
         let mut held = self.held();
-        let change = held.board.enter(room_id, user, now);
-        held.note(change);
+        let change = held.board.enter(room_id, user, self.clock.now());
+        held.note(change, self.clock.wall());
     }
 
     /// A connection of somebody ended.
-    pub(crate) fn exit(&self, room_id: RoomId, user_id: UserId, now: Timestamp) {
-        self.held().board.exit(room_id, user_id, now);
+    pub(crate) fn exit(&self, room_id: RoomId, user_id: UserId) {
+        self.held().board.exit(room_id, user_id, self.clock.now());
     }
 
     /// Somebody is no longer a member.
-    pub(crate) fn remove(&self, room_id: RoomId, user_id: UserId, reason: LeaveReason, now: Timestamp) {
+    pub(crate) fn remove(&self, room_id: RoomId, user_id: UserId, reason: LeaveReason) {
         let mut held = self.held();
-        let change = held.board.remove(room_id, user_id, reason, now);
-        held.note(change);
+        let change = held.board.remove(room_id, user_id, reason, self.clock.now());
+        held.note(change, self.clock.wall());
     }
 
     /// Ends the grace of those who did not come back, and takes what is to be told, by room.
-    pub(crate) fn take_untold(&self, now: Timestamp) -> BTreeMap<RoomId, Vec<PresenceChange>> {
+    pub(crate) fn take_untold(&self) -> BTreeMap<RoomId, Vec<PresenceChange>> {
         let mut held = self.held();
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         for change in held.board.sweep(now) {
-            held.note(Some(change));
+            held.note(Some(change), wall);
         }
         let (untold, listed_at) = (std::mem::take(&mut held.untold), &mut held.listed_at);
         listed_at.retain(|_, &mut at| now.ms_since(at) < LIST_INTERVAL_MS);
@@ -89,9 +97,21 @@ impl Presence {
         held.untold.remove(&room_id);
     }
 
-    /// Takes what is to be written down.
-    pub(crate) fn take_unwritten(&self) -> Vec<PresenceRecord> {
-        std::mem::take(&mut self.held().unwritten).into_values().collect()
+    /// Takes what is to be written down, in commands of bounded size.
+    pub(crate) fn take_unwritten(&self) -> Vec<Command> {
+        commands(std::mem::take(&mut self.held().unwritten))
+    }
+
+    /// What is to be written down when the server ends: everybody goes offline, and was here until now.
+    pub(crate) fn farewell(&self) -> Vec<Command> {
+        let last_active = self.clock.wall();
+        let mut held = self.held();
+        let mut records = std::mem::take(&mut held.unwritten);
+        for (room_id, user_id) in held.board.present() {
+            let record = PresenceRecord { room_id, user_id, is_online: false, last_active };
+            records.insert((room_id, user_id), record);
+        }
+        commands(records)
     }
 
     /// How many people are present in a room.
@@ -107,14 +127,27 @@ impl Presence {
     /// A list of participants with live presence laid over it.
     pub(crate) fn overlay(&self, room_id: RoomId, stored: Vec<ListedParticipant>) -> Vec<ListedParticipant> {
         let limit = usize::try_from(PARTICIPANTS_LISTED_MAX).unwrap_or(usize::MAX);
-        self.held().board.overlay(room_id, stored, limit)
+        let mut listed = self.held().board.overlay(room_id, stored, limit);
+        // Whoever is here was active just now; the board's own times are for its timers.
+        let now = self.clock.wall();
+        for participant in listed.iter_mut().filter(|participant| participant.is_online) {
+            participant.last_active = now;
+        }
+        listed
     }
 }
 
+fn commands(records: HashMap<(RoomId, UserId), PresenceRecord>) -> Vec<Command> {
+    let records: Vec<PresenceRecord> = records.into_values().collect();
+    records.chunks(RECORDS_MAX).map(|records| Command::RecordPresence(records.to_vec())).collect()
+}
+
 impl Held {
-    fn note(&mut self, change: Option<PresenceChange>) {
+    /// Keeps a change to be told, and to be written down with the time that people know.
+    fn note(&mut self, change: Option<PresenceChange>, wall: Timestamp) {
         let Some(change) = change else { return };
-        self.unwritten.insert((change.room_id, change.user.id), PresenceRecord::from(&change));
+        let record = PresenceRecord { last_active: wall, ..PresenceRecord::from(&change) };
+        self.unwritten.insert((change.room_id, change.user.id), record);
         self.untold.entry(change.room_id).or_default().push(change);
     }
 }

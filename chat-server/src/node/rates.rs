@@ -10,7 +10,7 @@ use chat_domain::{Rate, Timestamp, TokenBucket, UserId};
 use crate::config::Limits;
 use crate::failure::Failure;
 
-/// Subjects that a table remembers before it forgets those whose bucket is full again.
+/// Subjects that a table remembers, at most.
 const SUBJECTS_MAX: usize = 100_000;
 
 /// The rates of this node.
@@ -79,6 +79,10 @@ impl<K: Eq + Hash> Table<K> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= SUBJECTS_MAX {
             buckets.retain(|_, bucket| !bucket.is_full(rate, now));
+        }
+        // So many at once are an attack; to start over is better than to grow, or to look through all at every call.
+        if buckets.len() >= SUBJECTS_MAX {
+            buckets.clear();
         }
         let bucket = buckets.entry(subject).or_insert_with(|| TokenBucket::new(rate, now));
         bucket.take(rate, now).map_err(|retry_after_ms| Failure::rate_limited(self.what, retry_after_ms))

@@ -31,7 +31,15 @@ pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
                 break;
             }
             // The credits go back when this is dropped: after the write-out and one more pass of reads.
-            let credits: Vec<_> = events.into_iter().filter_map(|event| shard.apply(event)).collect();
+            let mut credits = Vec::new();
+            for event in events {
+                if let ShardEvent::Committed { rounds, answers, credit } = event {
+                    credits.push(credit);
+                    shard.deliver(rounds, answers).await;
+                } else {
+                    shard.apply(event);
+                }
+            }
             shard.write_out().await;
             tokio::task::yield_now().await;
             drop(credits);
@@ -52,18 +60,31 @@ pub(crate) async fn run_timers<W: SocketWriter>(shard: Rc<Shard<W>>) {
 }
 
 impl<W: SocketWriter> Shard<W> {
-    /// Appends an event to the pending lists of those concerned. Gives back the credit that goes with it.
-    fn apply(&self, event: ShardEvent) -> Option<crate::credit::CreditShare> {
-        match event {
-            ShardEvent::Committed { rooms, answers, credit } => {
-                for (request, answer) in answers {
-                    self.answer_commit(request, answer);
-                }
-                for room in &rooms {
-                    self.fan_out(room);
-                }
-                return Some(credit);
+    /// Answers a commit's requests and appends its frames to the pending lists. A commit that is too large for them
+    /// is written out piece by piece.
+    async fn deliver(
+        self: &Rc<Self>,
+        rounds: Vec<Vec<RoomFrames>>,
+        answers: Vec<(u64, Result<Ack, Failure>)>,
+    ) {
+        for (request, answer) in answers {
+            self.answer_commit(request, answer);
+        }
+        for (n, rooms) in rounds.iter().enumerate() {
+            if n > 0 {
+                self.write_out().await;
+                tokio::task::yield_now().await;
             }
+            for room in rooms {
+                self.fan_out(room);
+            }
+        }
+    }
+
+    /// Appends an event to the pending lists of those concerned.
+    fn apply(&self, event: ShardEvent) {
+        match event {
+            ShardEvent::Committed { .. } => {}
             ShardEvent::Ephemeral { room_id, frame, except } => {
                 self.fan_out_ephemeral(room_id, &frame, except)
             }
@@ -81,7 +102,6 @@ impl<W: SocketWriter> Shard<W> {
             ShardEvent::Unsubscribe { room_id, user_id, frame } => self.unsubscribe(room_id, user_id, &frame),
             ShardEvent::Drain { spread_ms } => self.drain(spread_ms),
         }
-        None
     }
 
     fn keys(&self) -> Vec<ConnectionKey> {

@@ -16,7 +16,7 @@ use crate::node::connections::ConnectionAddress;
 /// Ephemeral events that may wait in an inbox, at most; more are dropped.
 const EPHEMERAL_MAX: usize = 4_096;
 
-/// The frames of one room in one commit, concatenated.
+/// Frames of one room in one commit, concatenated; `last` is the number of the last change in them.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomFrames {
     pub(crate) room_id: RoomId,
@@ -27,8 +27,8 @@ pub(crate) struct RoomFrames {
 /// Something for a shard to do.
 #[derive(Debug)]
 pub(crate) enum ShardEvent {
-    /// A commit: frames for the rooms, answers for this shard's requests.
-    Committed { rooms: Vec<RoomFrames>, answers: Vec<(u64, Result<Ack, Failure>)>, credit: CreditShare },
+    /// A commit: answers for this shard's requests, and the rooms' frames in rounds, each written out before the next.
+    Committed { rounds: Vec<Vec<RoomFrames>>, answers: Vec<(u64, Result<Ack, Failure>)>, credit: CreditShare },
     /// Something that may be lost, for a room.
     Ephemeral { room_id: RoomId, frame: Bytes, except: Option<UserId> },
     /// Something for every connection.

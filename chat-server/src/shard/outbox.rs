@@ -28,9 +28,16 @@ pub(crate) enum Written {
 /// The frames that wait, the first of them perhaps half sent.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<Queued>,
     bytes: usize,
+    live_bytes: usize,
     is_first_half_sent: bool,
+}
+
+#[derive(Debug)]
+struct Queued {
+    bytes: Bytes,
+    is_live: bool,
 }
 
 impl Outbox {
@@ -39,29 +46,42 @@ impl Outbox {
         self.bytes
     }
 
-    /// Queues frames.
-    pub(crate) fn push(&mut self, frames: Bytes) {
-        self.bytes += frames.len();
-        self.frames.push_back(frames);
+    /// Queues an answer, or what else must reach the client.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.frames.push_back(Queued { bytes, is_live: false });
+    }
+
+    /// Queues live events. `false` if the client lets too many of them gather; answers don't count for that.
+    pub(crate) fn push_live(&mut self, bytes: Bytes) -> bool {
+        if self.live_bytes + bytes.len() > OUTBOX_BYTES_MAX {
+            return false;
+        }
+        self.bytes += bytes.len();
+        self.live_bytes += bytes.len();
+        self.frames.push_back(Queued { bytes, is_live: true });
+        true
     }
 
     /// Drops what waits, but for what is half sent: a cut frame would break the stream.
     pub(crate) fn drop_unsent(&mut self) {
         self.frames.truncate(usize::from(self.is_first_half_sent));
-        self.bytes = self.frames.iter().map(Bytes::len).sum();
+        self.bytes = self.frames.iter().map(|queued| queued.bytes.len()).sum();
+        self.live_bytes =
+            self.frames.iter().filter(|queued| queued.is_live).map(|queued| queued.bytes.len()).sum();
     }
 
     /// Writes as much as the socket takes: one system call, unless that takes all of it and more waits.
     pub(crate) fn write_to(&mut self, socket: &impl SocketWriter) -> io::Result<Written> {
         while !self.frames.is_empty() {
-            let written = if let (1, Some(frame)) = (self.frames.len(), self.frames.front()) {
-                socket.try_write(frame)
+            let written = if let (1, Some(queued)) = (self.frames.len(), self.frames.front()) {
+                socket.try_write(&queued.bytes)
             } else {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
                 let filled = slices
                     .iter_mut()
                     .zip(&self.frames)
-                    .map(|(slice, frame)| *slice = IoSlice::new(frame))
+                    .map(|(slice, queued)| *slice = IoSlice::new(&queued.bytes))
                     .count();
                 socket.try_write_vectored(slices.get(..filled).unwrap_or(&[]))
             };
@@ -79,13 +99,17 @@ impl Outbox {
 
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
-        while let Some(frame) = self.frames.front_mut() {
-            if written < frame.len() {
-                frame.advance(written);
-                self.is_first_half_sent |= written > 0;
+        while let Some(queued) = self.frames.front_mut() {
+            let taken = written.min(queued.bytes.len());
+            if queued.is_live {
+                self.live_bytes = self.live_bytes.saturating_sub(taken);
+            }
+            if taken < queued.bytes.len() {
+                queued.bytes.advance(taken);
+                self.is_first_half_sent |= taken > 0;
                 return;
             }
-            written -= frame.len();
+            written -= taken;
             self.frames.pop_front();
             self.is_first_half_sent = false;
         }
@@ -133,5 +157,16 @@ mod tests {
         assert_eq!(outbox.write_to(&socket).unwrap(), Written::All);
         assert_eq!(socket.0.borrow().1, b"aaaabbbbend");
         assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn only_live_events_make_a_reader_slow() {
+        let mut outbox = Outbox::default();
+        outbox.push(Bytes::from(vec![0; OUTBOX_BYTES_MAX]));
+        assert!(outbox.push_live(Bytes::from(vec![0; OUTBOX_BYTES_MAX])));
+        assert!(!outbox.push_live(Bytes::from_static(b"x")));
+        let socket = Taking(RefCell::new((OUTBOX_BYTES_MAX + 1, Vec::new())));
+        assert_eq!(outbox.write_to(&socket).unwrap(), Written::Blocked);
+        assert!(outbox.push_live(Bytes::from_static(b"x")), "one byte was taken");
     }
 }

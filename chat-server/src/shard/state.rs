@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use crate::frame;
 use crate::shard::inbox::RoomFrames;
-use crate::shard::outbox::{EPHEMERAL_BYTES_MAX, OUTBOX_BYTES_MAX, Outbox};
+use crate::shard::outbox::{EPHEMERAL_BYTES_MAX, Outbox};
 
 /// Bytes of live events that may be held back for one room while a join is answered.
 const HELD_BYTES_MAX: usize = 64 * 1024;
@@ -125,6 +125,9 @@ impl<W> Connection<W> {
 
     /// Queues the answer to a join, then what was held back and is newer.
     pub(crate) fn go_live(&mut self, room_id: RoomId, last_seq: Seq, answer: Bytes, name: Option<RoomName>) {
+        if self.lifecycle != Lifecycle::Open {
+            return;
+        }
         self.outbox.push(answer);
         let Some(subscription) = self.subscription(room_id) else { return };
         let held = subscription.held.take().unwrap_or_default();
@@ -146,8 +149,8 @@ impl<W> Connection<W> {
         if subscription.is_present {
             // It heard the room before: what was held back is still owed to it.
             let held = subscription.held.take().unwrap_or_default();
-            for (_, frames) in held.frames {
-                self.outbox.push(frames);
+            if self.lifecycle == Lifecycle::Open {
+                held.frames.into_iter().for_each(|(_, frames)| self.outbox.push(frames));
             }
             return false;
         }
@@ -174,11 +177,7 @@ impl<W> Connection<W> {
             }
             return true;
         }
-        if self.outbox.bytes() + room.frames.len() > OUTBOX_BYTES_MAX {
-            return false;
-        }
-        self.outbox.push(room.frames.clone());
-        true
+        self.outbox.push_live(room.frames.clone())
     }
 
     /// Takes something that may be lost. Says whether it was taken.

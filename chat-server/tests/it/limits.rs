@@ -111,6 +111,32 @@ fn who_does_not_read_is_closed_and_resumes_and_nobody_else_notices() {
 }
 
 #[test]
+fn a_burst_of_long_messages_closes_nobody_who_reads() {
+    run(async {
+        let server = TestServer::start(Database::sqlite());
+        let mut clients = Vec::new();
+        for name in ["ann", "bob", "cleo"] {
+            let mut client = Client::sign_up(&server, name).await;
+            client.join("general").await;
+            clients.push(client);
+        }
+        let body = "x".repeat(8_000);
+        for n in 0..20 {
+            for client in &mut clients {
+                let send =
+                    json!({"type": "send_message", "room": "general", "body": body, "key": format!("k{n}")});
+                client.send(send).await;
+            }
+        }
+        for client in &mut clients {
+            for _ in 0..60 {
+                client.hear(&body).await;
+            }
+        }
+    });
+}
+
+#[test]
 fn a_silent_peer_is_pinged_and_then_gone() {
     run(async {
         let server = TestServer::start_with(Database::sqlite(), |config| {

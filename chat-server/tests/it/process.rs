@@ -79,9 +79,24 @@ fn started_with_nothing_it_makes_all_it_needs() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [
+        "DATABASE_URL",
+        "CHAT_PUBLIC_URL",
+        "CHAT_ALLOWED_ORIGINS",
+        "CHAT_REGISTRATION",
+        "CHAT_TRUSTED_PROXIES",
+    ];
+    drop(Process::start(chat_server().current_dir(folder.path()).envs(names.map(|name| (name, "")))));
+    assert!(folder.path().join("data/chat.db").is_file());
+}
+
+#[test]
 fn bad_settings_are_refused_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
-    let table: [(&str, &str, &str); 5] = [
+    let table: [(&str, &str, &str); 6] = [
+        ("CHAT_LIMIT_MESSAGES_PER_SECOND", "3000000000", "3000000000"),
         ("DATABASE_URL", "mysql://localhost/chat", "mysql"),
         ("DATABASE_URL", "chat.db", "sqlite:"),
         ("CHAT_PUBLIC_URL", "chat.example", "https://"),
