@@ -1,9 +1,9 @@
 //! The chat server as a library: sign-in, WebSocket connections, rooms, fan-out and the page.
 //!
-//! A message's way is one line: frame → [`connection`] decodes it → its handler in [`handlers`] → the store's
-//! batching writer → [`committed`] encodes the commit once per room → the [`shard`]s write it out, one system call
+//! A message's way is one line: frame → `connection` decodes it → its handler in `handlers` → the store's
+//! batching writer → `committed` encodes the commit once per room → the `shard`s write it out, one system call
 //! per touched connection. [`Server::start`] takes the listener and gives a handle that drains and stops, so that
-//! tests and embedding programs own both. What all shards share is the [`node`].
+//! tests and embedding programs own both. What all shards share is the `node`.
 #![forbid(unsafe_code)]
 
 mod clock;

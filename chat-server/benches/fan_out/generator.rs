@@ -21,6 +21,7 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// The clients of one run.
 pub(crate) struct Generator {
+    address: SocketAddr,
     shape: &'static Shape,
     poll: Poll,
     events: Events,
@@ -31,9 +32,10 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// Connects all clients, signs them in and joins their rooms.
-    pub(crate) fn join_all(address: SocketAddr, shape: &'static Shape) -> io::Result<Self> {
-        let mut generator = Self {
+    /// A generator without clients yet.
+    pub(crate) fn new(address: SocketAddr, shape: &'static Shape) -> io::Result<Self> {
+        Ok(Self {
+            address,
             shape,
             poll: Poll::new()?,
             events: Events::with_capacity(shape.clients()),
@@ -41,18 +43,22 @@ impl Generator {
             buffer: vec![0; READ_BYTES],
             counts: Counts::default(),
             is_sending: false,
-        };
+        })
+    }
+
+    /// Connects clients, signs them in and joins their rooms, until there are so many.
+    pub(crate) fn join(&mut self, clients: usize) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while generator.counts.joined < shape.clients() {
-            while generator.clients.len() < shape.clients().min(generator.counts.joined + CONNECTING) {
-                generator.connect(address)?;
+        while self.counts.joined < clients {
+            while self.clients.len() < clients.min(self.counts.joined + CONNECTING) {
+                self.connect()?;
             }
-            generator.turn()?;
+            self.turn()?;
             if Instant::now() > deadline {
-                return Err(generator.stuck("joined"));
+                return Err(self.stuck("joined"));
             }
         }
-        Ok(generator)
+        Ok(())
     }
 
     /// What was counted so far.
@@ -97,9 +103,9 @@ impl Generator {
         self.run_for(TURN)
     }
 
-    fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
+    fn connect(&mut self) -> io::Result<()> {
         let number = self.clients.len();
-        let mut client = Client::connect(number, address, self.shape)?;
+        let mut client = Client::connect(number, self.address, self.shape)?;
         self.poll.registry().register(&mut client.stream, Token(number), Interest::READABLE)?;
         self.clients.push(client);
         Ok(())

@@ -9,6 +9,8 @@ use crate::process::{cpu_s, machine_cpu_s, resident_kib};
 use crate::shape::Shape;
 use crate::target::Target;
 
+/// Clients that join before the memory of the others is measured: the first ones fill the server's own caches.
+const FIRST_CLIENTS: usize = 100;
 /// How long the joined clients are left alone before the memory is read.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the load runs before it is measured.
@@ -39,7 +41,7 @@ pub(crate) struct Figures {
     pub(crate) deliveries_per_read: f64,
     /// Clients that connected, signed in and joined, in a second.
     pub(crate) joins_per_s: f64,
-    /// KiB of the target's memory for each idle joined client.
+    /// KiB of the target's memory for each idle joined client but the first ones.
     pub(crate) kib_per_client: f64,
 }
 
@@ -52,10 +54,13 @@ pub(crate) fn run(
 ) -> io::Result<Figures> {
     let running = target.start(shape, pinning)?;
     let pid = running.pid();
+    let mut generator = Generator::new(running.address, shape)?;
+    generator.join(FIRST_CLIENTS)?;
+    generator.run_for(PAUSE)?;
     let kib_before = resident_kib(pid)?;
     let joining = Instant::now();
-    let mut generator = Generator::join_all(running.address, shape)?;
-    let joined_after_s = joining.elapsed().as_secs_f64();
+    generator.join(shape.clients())?;
+    let joining_s = joining.elapsed().as_secs_f64();
     generator.run_for(PAUSE)?;
     let kib_after = resident_kib(pid)?;
 
@@ -66,9 +71,9 @@ pub(crate) fn run(
     let after = Reading::take(&generator, pid)?;
     generator.finish(target)?;
 
-    let clients = shape.clients() as f64;
+    let clients = (shape.clients() - FIRST_CLIENTS) as f64;
     Ok(Figures {
-        joins_per_s: clients / joined_after_s,
+        joins_per_s: clients / joining_s,
         kib_per_client: (kib_after - kib_before) / clients,
         ..after.since(&before)
     })
