@@ -20,13 +20,6 @@ const ECHO_LIMIT_MS = 3000;
 const JOIN_RETRY_MS = 2000;
 const WORTH_WAITING = new Set(['rate_limited', 'overloaded', 'unavailable', 'storage_full', 'timeout']);
 
-/** What a person is told when they are no longer in a room. @type {Record<string, string>} */
-const LEFT_TEXTS = {
-  left: 'You left this room.',
-  removed: 'You were removed from this room.',
-  archived: 'This room was archived.',
-};
-
 export class Chat {
   /** @type {import('./wire.js').User | null} */
   user = null;
@@ -161,7 +154,7 @@ export class Chat {
         room?.state.readUpTo(event.read_seq, event.unread);
         return this.#changed('rooms');
       case 'room_left':
-        room?.left(LEFT_TEXTS[event.reason] ?? 'You are no longer in this room.');
+        room?.ended(event.reason);
         return this.#changed('rooms', room);
       default:
         return undefined;
