@@ -128,11 +128,13 @@ fn a_burst_of_long_messages_closes_nobody_who_reads() {
                 client.send(send).await;
             }
         }
-        for client in &mut clients {
+        // All read at once: whoever doesn't read is not read from either, and the others would wait for its messages.
+        let hear_all = clients.iter_mut().map(async |client| {
             for _ in 0..60 {
                 client.hear(&body).await;
             }
-        }
+        });
+        futures_util::future::join_all(hear_all).await;
     });
 }
 

@@ -132,7 +132,11 @@ impl Client {
         };
         match tokio::time::timeout(DEADLINE, work).await {
             Ok(event) => event,
-            Err(_) => panic!("{what} did not come"),
+            Err(_) => {
+                let came: Vec<String> =
+                    self.unread.iter().map(|event| shortened(&event.to_string())).collect();
+                panic!("{} did not come, but {came:#?}", shortened(what))
+            }
         }
     }
 
@@ -169,4 +173,9 @@ impl Client {
             }
         }
     }
+}
+
+/// The beginning of a text, for people to read.
+fn shortened(text: &str) -> String {
+    text.chars().take(300).collect()
 }
