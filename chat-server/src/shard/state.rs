@@ -42,6 +42,8 @@ pub(crate) struct Subscription {
     pub(crate) room_id: RoomId,
     /// Whether this connection counts in the room's presence.
     pub(crate) is_present: bool,
+    /// The number up to which the last snapshot told the room; a commit that it showed may arrive here after it.
+    told: Seq,
     /// What happens while a join is answered; `None` when the connection hears the room live.
     held: Option<Held>,
 }
@@ -114,7 +116,7 @@ impl<W> Connection<W> {
             subscription.held = Some(Held::default());
         } else {
             let held = Some(Held::default());
-            self.subscriptions.push(Subscription { room_id, is_present: false, held });
+            self.subscriptions.push(Subscription { room_id, is_present: false, told: Seq::ZERO, held });
         }
     }
 
@@ -132,6 +134,7 @@ impl<W> Connection<W> {
         let Some(subscription) = self.subscription(room_id) else { return };
         let held = subscription.held.take().unwrap_or_default();
         subscription.is_present = true;
+        subscription.told = last_seq;
         for (last, frames) in held.frames {
             if last > last_seq {
                 self.outbox.push(frames);
@@ -168,14 +171,18 @@ impl<W> Connection<W> {
         if self.lifecycle != Lifecycle::Open {
             return true;
         }
-        if let Some(Subscription { held: Some(held), .. }) = self.subscription(room.room_id) {
-            if held.dropped.is_some() || held.bytes + room.frames.len() > HELD_BYTES_MAX {
-                held.dropped = Some(room.last);
-            } else {
-                held.bytes += room.frames.len();
-                held.frames.push((room.last, room.frames.clone()));
+        match self.subscription(room.room_id) {
+            Some(Subscription { held: Some(held), .. }) => {
+                if held.dropped.is_some() || held.bytes + room.frames.len() > HELD_BYTES_MAX {
+                    held.dropped = Some(room.last);
+                } else {
+                    held.bytes += room.frames.len();
+                    held.frames.push((room.last, room.frames.clone()));
+                }
+                return true;
             }
-            return true;
+            Some(Subscription { told, .. }) if *told >= room.last => return true,
+            _ => {}
         }
         self.outbox.push_live(room.frames.clone())
     }
