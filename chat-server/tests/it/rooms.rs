@@ -77,21 +77,32 @@ fn catching_up_is_whole_or_a_reset() {
 fn what_happens_during_a_join_is_neither_lost_nor_told_twice() {
     on_each_backend(|database| {
         run(async {
-            const MESSAGES: usize = 300;
+            const MESSAGES: i64 = 200;
             let server = TestServer::start(database);
             let mut ann = Client::sign_up(&server, "ann").await;
             let mut bob = Client::sign_up(&server, "bob").await;
             ann.join("general").await;
             let mut last = bob.join("general").await["last_seq"].as_i64().unwrap();
-            for n in 0..MESSAGES {
-                let key = n.to_string();
-                ann.send(json!({"type": "send_message", "room": "general", "body": key, "key": key})).await;
-                if n % 10 == 0 {
-                    bob.send(json!({"type": "join_room", "room": "general"})).await;
+            let is_done = std::cell::Cell::new(false);
+            // One commit per message, and joins all the time: many of them meet.
+            let talk = async {
+                for n in 0..MESSAGES {
+                    ann.say("general", &n.to_string(), &n.to_string()).await;
                 }
-            }
+                is_done.set(true);
+            };
+            let rejoin = async {
+                while !is_done.get() {
+                    for _ in 0..8 {
+                        let resume = json!({"type": "join_room", "room": "general", "after": last});
+                        bob.send(resume).await;
+                    }
+                    bob.ask(json!({"type": "ping"})).await;
+                }
+            };
+            futures_util::future::join(talk, rejoin).await;
             // What bob gets, in the order in which it comes, by the rule of the protocol.
-            while last < 2 + i64::try_from(MESSAGES).unwrap() {
+            while last < 2 + MESSAGES {
                 let event = bob
                     .find("an event", |event| {
                         event["type"] == "new_message" || event["type"] == "room_joined"

@@ -119,6 +119,8 @@ fn a_page_signs_in_with_a_cookie_and_only_from_an_allowed_origin() {
         for bad in ["http://evil.example", "null"] {
             let refused = Client::connect(&server, &[("cookie", &cookie), ("origin", bad)]).await;
             assert_eq!(status(refused), 403, "{bad}");
+            let without = Client::connect(&server, &[("origin", bad)]).await;
+            assert_eq!(status(without), 403, "{bad}, also without a cookie");
         }
         assert_eq!(status(Client::connect(&server, &[("cookie", &cookie)]).await), 403, "no origin at all");
         let rebound = [("cookie", cookie.as_str()), ("origin", origin.as_str()), ("host", "evil.example")];
