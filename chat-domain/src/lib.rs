@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod backoff;
 pub mod batch;
 pub mod control;
 pub mod history;
@@ -43,6 +44,7 @@ mod sign_in;
 pub mod contract;
 
 pub use access::{AccessError, access_room};
+pub use backoff::{Attempts, Backoff};
 pub use batch::{Command, CommandError, Outcome, commit_batch};
 pub use control::{ControlAction, ControlEntry};
 pub use get_history::{GetHistory, get_history};

@@ -19,6 +19,7 @@ use crate::frame;
 use crate::node::Node;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::store_access::Ticket;
+use crate::survive::survive_now;
 
 /// Frames that fill a hole in one room, at most; a client that misses more catches up by itself.
 const HEALED_MAX: u32 = 500;
@@ -38,6 +39,21 @@ impl Committed {
 
 impl CommitSink<Ticket> for Committed {
     fn committed(&mut self, batch: Vec<Completed<Ticket>>, _now: Timestamp) {
+        // Whoever waits for an answer that a panic swallowed is told `unavailable` in time, and tries again.
+        survive_now("the news of a commit", || self.tell(batch));
+    }
+
+    fn wait_for_credit(&mut self) {
+        // At the end the shards may be gone, and what waits is only to be stored.
+        if !self.node.is_draining.load(Ordering::Relaxed) {
+            self.credit.wait();
+        }
+    }
+}
+
+impl Committed {
+    /// Tells the shards of a commit.
+    fn tell(&self, batch: Vec<Completed<Ticket>>) {
         let mut report = Report::new(self.node.inboxes.len());
         let mut left = Vec::new();
         self.heal_doubtful(&batch, &mut report);
@@ -51,13 +67,6 @@ impl CommitSink<Ticket> for Committed {
         self.hand_out(report);
         for (room_id, user_id) in left {
             end_membership(&self.node, room_id, user_id, RoomLeftReason::Left);
-        }
-    }
-
-    fn wait_for_credit(&mut self) {
-        // At the end the shards may be gone, and what waits is only to be stored.
-        if !self.node.is_draining.load(Ordering::Relaxed) {
-            self.credit.wait();
         }
     }
 }

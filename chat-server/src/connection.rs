@@ -4,6 +4,8 @@ mod admission;
 mod io;
 mod reader;
 pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use admission::{Admission, connected};
 pub(crate) use reader::serve;

@@ -18,6 +18,7 @@ use crate::node::presence::CHANGES_TOLD_MAX;
 use crate::shard::dispatcher::presence_of;
 use crate::shard::inbox::ShardEvent;
 use crate::store_access::Ticket;
+use crate::survive::survive_now;
 
 /// Entries of the control log read at once, at most; more are read the next time.
 const ENTRIES_MAX: u32 = 500;
@@ -34,7 +35,7 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
         match node.read(move |repository| News::read(repository, seen)).await {
             Ok(news) => {
                 is_away = false;
-                seen = news.obey(&node).unwrap_or(seen);
+                seen = survive_now("the control log", || news.obey(&node)).flatten().unwrap_or(seen);
             }
             Err(Failure { message, .. }) => {
                 if !std::mem::replace(&mut is_away, true) {
@@ -131,10 +132,12 @@ pub(crate) async fn run_ephemeral(node: Arc<Node>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        node.sweep_typing();
-        for (room_id, changes) in node.presence.take_untold() {
-            tell_presence(&node, room_id, changes);
-        }
+        survive_now("typing and presence", || {
+            node.sweep_typing();
+            for (room_id, changes) in node.presence.take_untold() {
+                tell_presence(&node, room_id, changes);
+            }
+        });
     }
 }
 

@@ -45,6 +45,11 @@ impl Failure {
 
     pub(crate) fn internal(why: &str) -> Self {
         tracing::error!(why, "internal failure");
+        Self::panicked()
+    }
+
+    /// A defect that the log tells of already.
+    pub(crate) fn panicked() -> Self {
         Self::new(ErrorCode::Internal, "the server failed; its log says why")
     }
 

@@ -34,14 +34,25 @@ impl<W> Copy for Scope<'_, W> {}
 /// What a handler comes to: an event that answers the request, or nothing to say now.
 type Answer = Result<Option<ServerEvent>, Failure>;
 
+/// Whether a frame could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Legibility {
+    /// It was a request.
+    Legible,
+    /// It was none, and was answered with an error.
+    Illegible,
+}
+
 /// Handles one frame of a signed-in client.
 pub(crate) async fn handle<W: SocketWriter>(
     shard: &Rc<Shard<W>>,
     key: ConnectionKey,
     text: &str,
-) -> Result<(), Gone> {
+) -> Result<Legibility, Gone> {
     let scope = Scope { shard, key };
-    let (id, answer) = match decode(text) {
+    let request = decode(text);
+    let legibility = if request.is_ok() { Legibility::Legible } else { Legibility::Illegible };
+    let (id, answer) = match request {
         Ok(Request { id, event: ClientEvent::SendMessage(event) }) => {
             // The answer comes with the commit, which this task doesn't wait for.
             let answer = send_message::handle(scope, id.clone(), event);
@@ -54,10 +65,11 @@ pub(crate) async fn handle<W: SocketWriter>(
         Err(bad) => (bad.id, Err(Failure::new(bad.code, bad.message))),
     };
     match answer {
-        Ok(None) => Ok(()),
-        Ok(Some(event)) => shard.answer(key, id.as_deref(), &event),
-        Err(failure) => shard.answer(key, id.as_deref(), &failure.into_event()),
+        Ok(None) => {}
+        Ok(Some(event)) => shard.answer(key, id.as_deref(), &event)?,
+        Err(failure) => shard.answer(key, id.as_deref(), &failure.into_event())?,
     }
+    Ok(legibility)
 }
 
 async fn dispatch<W: SocketWriter>(scope: Scope<'_, W>, id: Option<&str>, event: ClientEvent) -> Answer {

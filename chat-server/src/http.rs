@@ -8,6 +8,7 @@ mod health;
 mod login;
 mod logout;
 mod page;
+mod policy;
 mod register;
 mod upgrade;
 
@@ -29,6 +30,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::shard::Shard;
+use crate::survive::survive;
 
 /// Bytes of a request's header, at most.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
@@ -37,33 +39,54 @@ const HEADER_FIELDS_MAX: usize = 64;
 
 type Answer = Response<Full<Bytes>>;
 
+/// What a connection gets for which there is no place.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// Serves the requests of one TCP connection, until it ends or becomes a WebSocket.
 pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, peer: SocketAddr) {
-    let header_timeout = Duration::from_millis(shard.node.timers.header_timeout_ms);
+    let node = Arc::clone(&shard.node);
+    let stands_for_many = address::is_of_many(peer.ip(), &node.trusted_proxies);
+    let Some(_visit) = node.visitors.enter(peer.ip().to_canonical(), stands_for_many) else {
+        let _ = stream.try_write(NO_PLACE);
+        return;
+    };
+    let header_timeout = Duration::from_millis(node.timers.header_timeout_ms);
     let service = service_fn(move |request| {
         let shard = Rc::clone(&shard);
-        async move { Ok::<_, Infallible>(route(&shard, request, peer).await) }
+        async move {
+            let answer = survive("a request", route(&shard, request, peer)).await;
+            let mut answer = answer.unwrap_or_else(|| answer::refused(Failure::panicked().into()));
+            answer::secure(&mut answer, &shard.node);
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let served = hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection ended");
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let lifetime = Duration::from_millis(node.timers.http_lifetime_ms);
+    if tokio::time::timeout(lifetime, connection.as_mut()).await.is_err() {
+        // Whoever takes no answer, or keeps asking for ever, gives the place to others; a browser connects anew.
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(header_timeout, connection).await;
     }
 }
 
-/// Finds what a request asks for. Every answer carries the security headers.
+/// Finds what a request asks for.
 async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    if let Err(refused) = policy::check(&request) {
+        return answer::refused(refused);
+    }
     let node = Arc::clone(&shard.node);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let answer = match (&method, path.as_str()) {
-        (&Method::GET, "/ws") => upgrade::handle(shard, request).await,
+        (&Method::GET, "/ws") => upgrade::handle(shard, request, peer).await,
         (&Method::POST, "/api/v1/register") => register::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/login") => login::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/logout") => logout::handle(&node, request).await,
@@ -75,9 +98,7 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
         (&Method::GET | &Method::HEAD, asset) if asset.starts_with(page::ASSETS) => page::asset(asset),
         (_, known) => Err(not_there(known)),
     };
-    let mut answer = answer.unwrap_or_else(answer::refused);
-    answer::secure(&mut answer, &node);
-    answer
+    answer.unwrap_or_else(answer::refused)
 }
 
 /// A path or a method that isn't there.
@@ -110,5 +131,36 @@ fn refuse_foreign(node: &Node, request: &Request<Incoming>) -> Result<(), answer
             Err(Failure::new(ErrorCode::Forbidden, "this origin may not speak with the chat").into())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_request_is_answered_with_500_and_the_connection_goes_on() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let shard = Shard::new(0, crate::defect::node());
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (server, peer) = listener.accept().await.unwrap();
+            tokio::task::spawn_local(serve(shard, server, peer));
+            let token = "t".repeat(43);
+            let requests = format!(
+                "GET /chat HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n\
+                 GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+            );
+            client.write_all(requests.as_bytes()).await.unwrap();
+            let mut answers = String::new();
+            client.read_to_string(&mut answers).await.unwrap();
+            assert!(answers.starts_with("HTTP/1.1 500"), "{answers}");
+            assert!(answers.contains("\"code\":\"internal\"") && answers.contains("nosniff"), "{answers}");
+            assert!(answers.ends_with("ok\n"), "{answers}");
+        });
     }
 }

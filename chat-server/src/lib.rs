@@ -13,6 +13,8 @@ mod connection;
 mod control;
 mod credit;
 mod data_dir;
+#[cfg(test)]
+mod defect;
 mod directory;
 mod failure;
 mod frame;
@@ -26,8 +28,10 @@ mod secret;
 mod server;
 mod shard;
 mod store_access;
+mod survive;
 mod tokens;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ConfigError, Limits, LogFormat, Registration, Settings, Timers};
 pub use server::{Server, StartError};
+pub use survive::log_panic;

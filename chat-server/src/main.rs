@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     if let Err(error) = log(&settings) {
         return fail(USAGE, &error);
     }
+    std::panic::set_hook(Box::new(chat_server::log_panic));
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error.to_string()),

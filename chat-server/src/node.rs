@@ -4,8 +4,9 @@ pub(crate) mod connections;
 pub(crate) mod presence;
 pub(crate) mod rates;
 pub(crate) mod tops;
+pub(crate) mod visitors;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::node::connections::Connections;
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
 use crate::node::tops::Tops;
+use crate::node::visitors::Visitors;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::shard::inbox::{Inbox, ShardEvent};
@@ -58,10 +60,30 @@ pub(crate) struct Node {
     pub(crate) store: OnceLock<Box<dyn StoreAccess>>,
     /// Wakes the reader of the control log before its time.
     pub(crate) control_changed: Notify,
-    /// Open WebSockets, signed in or not.
+    /// Open WebSockets, signed in or not; see [`SocketPlace`].
     pub(crate) sockets: AtomicUsize,
+    /// Open plain HTTP connections.
+    pub(crate) visitors: Arc<Visitors>,
     /// Set when the server goes away.
     pub(crate) is_draining: AtomicBool,
+}
+
+/// A WebSocket's place among the node's, from the upgrade to its end; dropping it gives it back.
+pub(crate) struct SocketPlace(Arc<Node>);
+
+impl SocketPlace {
+    /// Takes a place. `None` if all are taken.
+    pub(crate) fn take(node: &Arc<Node>) -> Option<Self> {
+        let taken = node.sockets.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(node));
+        (taken < node.limits.connections).then_some(place)
+    }
+}
+
+impl Drop for SocketPlace {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Node {

@@ -15,6 +15,9 @@ pub(crate) struct Passwords {
     threads: WorkerPool,
 }
 
+/// How far the password threads stand behind all others, in steps of `nice`.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 /// Password checks that may wait for a thread, at most; one more is refused.
 const WAITING_MAX: usize = 32;
 
@@ -53,10 +56,31 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
-        self.threads.submit(move || drop(answer.send(work()))).map_err(|_| Failure::overloaded())?;
+        let job = move || {
+            yield_to_the_chat();
+            drop(answer.send(work()));
+        };
+        self.threads.submit(job).map_err(|_| Failure::overloaded())?;
         answered.await.map_err(|_| Failure::internal("a password thread failed"))
     }
 }
+
+/// Makes this thread wait behind those that carry messages. Only Linux has priorities per thread.
+#[cfg(target_os = "linux")]
+fn yield_to_the_chat() {
+    thread_local! {
+        static IS_DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    if !IS_DONE.replace(true) {
+        let thread = rustix::thread::gettid();
+        if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
+            tracing::warn!(%error, "a password thread keeps its priority");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn yield_to_the_chat() {}
 
 /// Whether a password is right.
 pub(crate) enum Verified {

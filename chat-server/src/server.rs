@@ -182,7 +182,7 @@ fn prepare(store: &Store, now: Timestamp) -> Result<Beginning, StartError> {
     Ok(store.read(read)?)
 }
 
-fn new_node(
+pub(crate) fn new_node(
     config: &Config,
     address: SocketAddr,
     clock: Arc<dyn Clock>,
@@ -215,6 +215,7 @@ fn new_node(
         store: OnceLock::new(),
         control_changed: tokio::sync::Notify::new(),
         sockets: AtomicUsize::new(0),
+        visitors: Arc::default(),
         is_draining: AtomicBool::new(false),
     })
 }

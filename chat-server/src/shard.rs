@@ -84,7 +84,6 @@ impl<W: SocketWriter> Shard<W> {
         // Whoever slips in while the server goes away is told by its close.
         connection.leaves_at = self.node.is_draining.load(Ordering::Relaxed).then_some(now);
         let slot = self.connections.borrow_mut().insert(connection);
-        self.node.sockets.fetch_add(1, Ordering::Relaxed);
         (ConnectionKey { slot, serial }, wake)
     }
 
@@ -275,7 +274,6 @@ impl<W: SocketWriter> Shard<W> {
             return;
         }
         let connection = self.connections.borrow_mut().remove(key.slot);
-        self.node.sockets.fetch_sub(1, Ordering::Relaxed);
         if let Some(backlog) = &connection.backlog {
             backlog.abort();
         }

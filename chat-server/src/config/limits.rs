@@ -9,10 +9,36 @@ pub(super) struct LimitSettings {
     #[arg(long = "limit-messages-per-second", env = "CHAT_LIMIT_MESSAGES_PER_SECOND", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
     pub messages_per_second: u32,
-    /// Sign-ins per minute and address. 0 is no limit.
+    /// Joins and leaves per second and person in the long run; twenty times as many at once. 0 is no limit.
+    #[arg(long = "limit-joins-per-second", env = "CHAT_LIMIT_JOINS_PER_SECOND", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
+    pub joins_per_second: u32,
+    /// Requests for history, the list of rooms or a new sign-in per second and person in the long run; five times as
+    /// many at once. 0 is no limit.
+    #[arg(long = "limit-history-per-second", env = "CHAT_LIMIT_HISTORY_PER_SECOND", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
+    pub history_per_second: u32,
+    /// Read marks per second and person in the long run; five times as many at once. 0 is no limit.
+    #[arg(long = "limit-marks-per-second", env = "CHAT_LIMIT_MARKS_PER_SECOND", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
+    pub marks_per_second: u32,
+    /// Typing events per second and person in the long run; five times as many at once. 0 is no limit.
+    #[arg(long = "limit-typing-per-second", env = "CHAT_LIMIT_TYPING_PER_SECOND", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
+    pub typing_per_second: u32,
+    /// New WebSockets per minute and address; not for this machine's own addresses. 0 is no limit.
+    #[arg(long = "limit-connections-per-minute", env = "CHAT_LIMIT_CONNECTIONS_PER_MINUTE", default_value_t = 600,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
+    pub connections_per_minute: u32,
+    /// Sign-ins per minute and address. 0 is no limit, on wrong ones neither.
     #[arg(long = "limit-logins-per-minute", env = "CHAT_LIMIT_LOGINS_PER_MINUTE", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
     pub logins_per_minute: u32,
+    /// Failed sign-ins in a row per account and address after which the next one waits, each time twice as long, up to
+    /// 15 minutes. 0 is no limit.
+    #[arg(long = "limit-login-failures", env = "CHAT_LIMIT_LOGIN_FAILURES", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
+    pub login_failures: u32,
     /// Registrations per minute and address. 0 is no limit.
     #[arg(
         long = "limit-registrations-per-minute",
@@ -28,7 +54,7 @@ pub(super) struct LimitSettings {
         default_value_t = 20
     )]
     pub connections_per_user: usize,
-    /// Connections on this server, signed in or not.
+    /// WebSockets on this server, signed in or not.
     #[arg(long = "limit-connections", env = "CHAT_LIMIT_CONNECTIONS", default_value_t = 20_000,
           value_parser = at_least_one)]
     pub connections: usize,
@@ -50,13 +76,25 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 pub struct Limits {
     /// Messages per second and person.
     pub messages_per_second: Option<u32>,
+    /// Joins and leaves per second and person.
+    pub joins_per_second: Option<u32>,
+    /// Requests for history, the list of rooms or a new sign-in per second and person.
+    pub history_per_second: Option<u32>,
+    /// Read marks per second and person.
+    pub marks_per_second: Option<u32>,
+    /// Typing events per second and person.
+    pub typing_per_second: Option<u32>,
+    /// New WebSockets per minute and address.
+    pub connections_per_minute: Option<u32>,
     /// Sign-ins per minute and address.
     pub logins_per_minute: Option<u32>,
+    /// Failed sign-ins per account and address after which the next one waits.
+    pub login_failures: Option<u32>,
     /// Registrations per minute and address.
     pub registrations_per_minute: Option<u32>,
     /// Connections per person; 0 is no limit.
     pub connections_per_user: usize,
-    /// Connections on this server.
+    /// WebSockets on this server.
     pub connections: usize,
     /// Milliseconds that a sign-in lasts.
     pub session_lifetime_ms: i64,
@@ -69,7 +107,13 @@ impl LimitSettings {
         let rate = |per: u32| (per > 0).then_some(per);
         Limits {
             messages_per_second: rate(self.messages_per_second),
+            joins_per_second: rate(self.joins_per_second),
+            history_per_second: rate(self.history_per_second),
+            marks_per_second: rate(self.marks_per_second),
+            typing_per_second: rate(self.typing_per_second),
+            connections_per_minute: rate(self.connections_per_minute),
             logins_per_minute: rate(self.logins_per_minute),
+            login_failures: rate(self.login_failures),
             registrations_per_minute: rate(self.registrations_per_minute),
             connections_per_user: self.connections_per_user,
             connections: self.connections,

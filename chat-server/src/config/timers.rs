@@ -14,6 +14,8 @@ pub struct Timers {
     pub header_timeout_ms: u64,
     /// How long a request's body may take.
     pub body_timeout_ms: u64,
+    /// How long a connection may be used for plain HTTP.
+    pub http_lifetime_ms: u64,
     /// After how much silence the server pings.
     pub ping_after_ms: u64,
     /// After how much silence a connection is gone.
@@ -45,6 +47,7 @@ impl Default for Timers {
             sign_in_timeout_ms: 10_000,
             header_timeout_ms: 10_000,
             body_timeout_ms: 10_000,
+            http_lifetime_ms: 120_000,
             ping_after_ms: 25_000,
             idle_timeout_ms: 39_000,
             close_timeout_ms: 3_000,

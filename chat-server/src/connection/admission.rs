@@ -65,7 +65,10 @@ async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
             Ok(Request { id, .. }) => {
                 (id, Failure::new(ErrorCode::Unauthenticated, "sign in first: connect {token}"))
             }
-            Err(bad) => (bad.id, Failure::new(bad.code, bad.message)),
+            Err(bad) => {
+                reader.count_nuisance()?;
+                (bad.id, Failure::new(bad.code, bad.message))
+            }
         };
         let answered = reader.shard.answer(reader.key, id.as_deref(), &failure.into_event());
         answered.map_err(|Gone| None)?;

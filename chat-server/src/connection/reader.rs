@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use chat_domain::{Rate, TokenBucket};
 use chat_protocol::{CloseCode, FRAME_BYTES_MAX};
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -15,15 +16,19 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use crate::connection::admission::{Admission, admit};
 use crate::connection::io::ReaderIo;
 use crate::connection::socket::SocketWriter;
-use crate::handlers;
+use crate::handlers::{self, Legibility};
 use crate::shard::outbox::READ_BYTES_MAX;
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{ConnectionKey, Gone, Shard};
+use crate::survive::survive;
 
 /// Bytes of the read buffer. It stays allocated while the connection is idle, and is zero-filled at every read.
 const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// Bytes that a client may still send while its connection is closed, at most.
 const FAREWELL_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Control frames and illegible ones that a client may send: so many at once, and so many per ten seconds.
+const NUISANCES: Rate = Rate::new(1_000, 10_000);
 
 /// What comes from a client.
 pub(crate) enum Incoming {
@@ -39,6 +44,8 @@ pub(crate) struct Reader<R, W> {
     pub(crate) key: ConnectionKey,
     socket: WebSocketStream<ReaderIo<R, W>>,
     wake: Rc<Notify>,
+    /// How many frames that ask for nothing may still come.
+    nuisances: TokenBucket,
     /// Whether the client's frames can still be read: not after one that breaks the protocol.
     is_sound: bool,
 }
@@ -68,12 +75,16 @@ pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let io = ReaderIo { reader, shard: Rc::clone(&shard), key };
     let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
-    let mut reader = Reader { shard, key, socket, wake, is_sound: true };
+    let nuisances = TokenBucket::new(NUISANCES, shard.node.clock.now());
+    let mut reader = Reader { shard, key, socket, wake, nuisances, is_sound: true };
     // Boxed, so that the idle connection's task doesn't keep their size.
-    let code = match Box::pin(admit(&mut reader, admission)).await {
-        Ok(()) => reader.read_all().await,
-        Err(code) => code,
+    let work = async {
+        match Box::pin(admit(&mut reader, admission)).await {
+            Ok(()) => reader.read_all().await,
+            Err(code) => code,
+        }
     };
+    let code = survive("a connection", work).await.unwrap_or(Some(CloseCode::Internal));
     Box::pin(reader.say_farewell(code)).await;
 }
 
@@ -83,11 +94,15 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
         loop {
             match self.next().await {
                 Incoming::Ended(code) => return code,
-                Incoming::Text(text) => {
-                    if handlers::handle(&self.shard, self.key, &text).await.is_err() {
-                        return None;
+                Incoming::Text(text) => match handlers::handle(&self.shard, self.key, &text).await {
+                    Ok(Legibility::Legible) => {}
+                    Ok(Legibility::Illegible) => {
+                        if let Err(code) = self.count_nuisance() {
+                            return code;
+                        }
                     }
-                }
+                    Err(Gone) => return None,
+                },
             }
         }
     }
@@ -131,7 +146,11 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                         Some(Ok(Message::Text(text))) => return Incoming::Text(text),
                         Some(Ok(Message::Binary(_))) => return Incoming::Ended(Some(CloseCode::Unsupported)),
                         // The library answers pings and closes by itself with the next read.
-                        Some(Ok(_)) => {}
+                        Some(Ok(_)) => {
+                            if let Err(code) = self.count_nuisance() {
+                                return Incoming::Ended(code);
+                            }
+                        }
                         None => return Incoming::Ended(None),
                         Some(Err(error)) => {
                             self.is_sound = false;
@@ -141,6 +160,13 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                 }
             }
         }
+    }
+
+    /// Counts a frame that asks for nothing: a control frame, or one that can't be read. The code to close with, if
+    /// there are too many of them.
+    pub(crate) fn count_nuisance(&mut self) -> Result<(), Option<CloseCode>> {
+        let now = self.shard.node.clock.now();
+        self.nuisances.take(NUISANCES, now).map_err(|_| Some(CloseCode::Policy))
     }
 
     /// Notes that something came.

@@ -6,10 +6,13 @@ use chat_protocol::events::Connect;
 use super::{Answer, Scope};
 use crate::connection::{connected, socket::SocketWriter};
 use crate::failure::Failure;
+use crate::node::rates::Act;
 
 pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: Connect) -> Answer {
     let Scope { shard, key } = scope;
-    let signed_in = shard.node.sign_in(&event.token).await?.ok_or_else(Failure::unauthenticated)?;
+    let node = &shard.node;
+    node.rates.take(Act::Read, shard.user(key)?.id, node.clock.now())?;
+    let signed_in = node.sign_in(&event.token).await?.ok_or_else(Failure::unauthenticated)?;
     if shard.user(key)?.id != signed_in.user.id() {
         return Err(Failure::new(
             ErrorCode::Forbidden,

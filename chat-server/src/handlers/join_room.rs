@@ -13,6 +13,7 @@ use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
+use crate::node::rates::Act;
 use crate::shard::ConnectionKey;
 
 /// How often a join is tried whose subscription was ended in the middle of it, by a leave on another device.
@@ -26,6 +27,7 @@ pub(super) async fn handle<W: SocketWriter>(
     let Scope { shard, key } = scope;
     let user = shard.user(key)?;
     let room_id = shard.node.directory.room(&event.room)?;
+    shard.node.rates.take(Act::Join, user.id, shard.node.clock.now())?;
     let rooms_max = usize::try_from(ROOMS_JOINED_MAX).unwrap_or(usize::MAX);
     if !shard.is_subscribed(key, room_id) && shard.subscriptions(key) >= rooms_max {
         let text = format!("this connection hears {ROOMS_JOINED_MAX} rooms, which is the limit");

@@ -8,10 +8,12 @@ use super::{Answer, Scope};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
+use crate::node::rates::Act;
 
 pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: events::MarkRead) -> Answer {
     let node = &scope.shard.node;
     let user_id = scope.shard.user(scope.key)?.id;
+    node.rates.take(Act::Mark, user_id, node.clock.now())?;
     let room_id = node.directory.room(&event.room)?;
     let command = Command::MarkRead(MarkRead { user_id, room_id, seq: event.seq });
     let Outcome::ReadMarked(marked) = node.execute(command).await? else {

@@ -5,6 +5,7 @@ use chat_protocol::events;
 
 use super::{Answer, Scope};
 use crate::connection::socket::SocketWriter;
+use crate::node::rates::Act;
 
 pub(super) fn handle<W: SocketWriter>(
     scope: Scope<'_, W>,
@@ -14,7 +15,7 @@ pub(super) fn handle<W: SocketWriter>(
     let Scope { shard, key } = scope;
     let user = shard.user(key)?;
     let room_id = shard.node.directory.room(&event.room)?;
-    shard.node.rates.take_message(user.id, shard.node.clock.now())?;
+    shard.node.rates.take(Act::Message, user.id, shard.node.clock.now())?;
     shard.node.stop_typing(room_id, &user);
     let command = SendMessage { user_id: user.id, room_id, body: event.body, key: event.key };
     shard.submit(key, id, Command::SendMessage(command))?;

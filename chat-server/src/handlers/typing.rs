@@ -8,6 +8,7 @@ use chat_protocol::events::Typing;
 use super::{Answer, Scope};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
+use crate::node::rates::Act;
 
 pub(super) fn start<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Answer {
     let (room_id, user) = door(scope, event)?;
@@ -29,7 +30,9 @@ pub(super) fn stop<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Answ
 /// A connection that hears a room live came through the door of a join, and loses it with the membership.
 fn door<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Result<(RoomId, UserSummary), Failure> {
     let user = scope.shard.user(scope.key)?;
-    let room_id = scope.shard.node.directory.room(&event.room)?;
+    let node = &scope.shard.node;
+    let room_id = node.directory.room(&event.room)?;
+    node.rates.take(Act::Typing, user.id, node.clock.now())?;
     if scope.shard.is_live(scope.key, room_id) {
         Ok((room_id, user))
     } else {

@@ -25,6 +25,12 @@ pub(super) fn client(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) -
     address
 }
 
+/// Whether many people come from one address: this machine itself, or a trusted proxy.
+pub(super) fn is_of_many(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || trusted.iter().any(|network| network.contains(&address))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! `POST /api/v1/login`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use chat_domain::limits::PASSWORD_BYTES;
 use chat_domain::{Command, OpenSession, PasswordHash, RepositoryError, User, Username};
@@ -12,15 +12,16 @@ use hyper::{Request, StatusCode};
 use super::{Handled, address, answer, body, credentials, refuse_foreign};
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::node::rates::Arrival;
 use crate::passwords::Verified;
 use crate::store_access::Ticket;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: SocketAddr) -> Handled {
     refuse_foreign(node, &request)?;
     let address = address::client(request.headers(), peer, &node.trusted_proxies);
-    node.rates.take_login(address, node.clock.now())?;
+    node.rates.arrive(Arrival::Login, address, node.clock.now())?;
     let LoginRequest { username, password, cookie } = body::read(node, request).await?;
-    let user = check(node, &username, password).await?;
+    let user = check(node, &username, password, address).await?;
     let (token, token_hash) = node.tokens.draw().map_err(|error| Failure::internal(&error.to_string()))?;
     let lifetime_ms = node.limits.session_lifetime_ms;
     let open = OpenSession { user_id: user.id(), token_hash, lifetime_ms };
@@ -35,30 +36,49 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
     Ok(answer)
 }
 
-/// Checks name and password. An unknown name costs as much as a wrong password, and is answered the same.
-async fn check(node: &Node, username: &str, password: String) -> Result<User, Failure> {
+/// Checks name and password, and counts how often somebody fails to know them.
+async fn check(node: &Node, username: &str, password: String, address: IpAddr) -> Result<User, Failure> {
     let wrong = || Failure::new(ErrorCode::WrongCredentials, "user name and password don't belong together");
     // A password that can't be one is not worth a hash, but nobody may learn from it who exists either.
     if !PASSWORD_BYTES.contains(&password.len()) {
         return Err(wrong());
     }
-    let found = match Username::new(username.trim()) {
-        Ok(username) => node.read(move |repository| find(repository, &username)).await?,
-        Err(_) => None,
+    let Ok(username) = Username::new(username.trim()) else {
+        return verify(node, None, password).await?.ok_or_else(wrong);
+    };
+    node.rates.begin_login(&username, address, node.clock.now())?;
+    match verify(node, Some(username.clone()), password).await {
+        Ok(Some(user)) => {
+            node.rates.forget_logins(&username, address);
+            Ok(user)
+        }
+        Ok(None) => Err(wrong()),
+        Err(failure) => {
+            node.rates.withdraw_login(&username, address);
+            Err(failure)
+        }
+    }
+}
+
+/// Whose name and password these are. An unknown name costs as much as a wrong password.
+async fn verify(node: &Node, username: Option<Username>, password: String) -> Result<Option<User>, Failure> {
+    let found = match username {
+        Some(username) => node.read(move |repository| find(repository, &username)).await?,
+        None => None,
     };
     let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
     let verified = node.passwords.verify(password, hash.clone()).await?;
     let (Some((user, _)), Verified::Right { stronger }) = (found, verified) else {
-        return Err(wrong());
+        return Ok(None);
     };
     if user.is_disabled {
-        return Err(wrong());
+        return Ok(None);
     }
     if let (Some(hash), Some(replaces)) = (stronger, hash) {
         let command = Command::UpdatePasswordHash { user_id: user.id(), replaces, hash };
         let _ = node.store()?.submit(command, Ticket::Nobody);
     }
-    Ok(user)
+    Ok(Some(user))
 }
 
 fn find(

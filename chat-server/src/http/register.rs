@@ -12,6 +12,7 @@ use super::{Handled, address, answer, body, refuse_foreign};
 use crate::config::Registration;
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::node::rates::Arrival;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: SocketAddr) -> Handled {
     refuse_foreign(node, &request)?;
@@ -20,7 +21,7 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
         return Err(Failure::new(ErrorCode::RegistrationClosed, text).into());
     }
     let address = address::client(request.headers(), peer, &node.trusted_proxies);
-    node.rates.take_registration(address, node.clock.now())?;
+    node.rates.arrive(Arrival::Registration, address, node.clock.now())?;
     let RegisterRequest { username, password, display_name } = body::read(node, request).await?;
     let invalid = |error: chat_domain::ValueError| Failure::new(ErrorCode::InvalidName, error.to_string());
     let username = Username::new(username).map_err(invalid)?;

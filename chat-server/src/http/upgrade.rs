@@ -1,5 +1,6 @@
 //! `GET /ws`: who may open a WebSocket, and the step from HTTP to it (RFC 6455 section 4.2).
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -15,23 +16,32 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Handled;
+use super::address;
 use super::answer::{self, Refused};
 use super::credentials::{self, Credentials};
 use crate::connection::{self, Admission};
 use crate::failure::Failure;
-use crate::node::Node;
+use crate::node::rates::Arrival;
+use crate::node::{Node, SocketPlace};
 use crate::origins::Provenance;
 use crate::shard::Shard;
 
-pub(super) async fn handle(shard: &Rc<Shard<OwnedWriteHalf>>, mut request: Request<Incoming>) -> Handled {
+pub(super) async fn handle(
+    shard: &Rc<Shard<OwnedWriteHalf>>,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Handled {
+    let node = &shard.node;
     let accept = check_handshake(&request)?;
-    let is_full = shard.node.sockets.load(Ordering::Relaxed) >= shard.node.limits.connections;
-    if is_full || shard.node.is_draining.load(Ordering::Relaxed) {
+    let address = address::client(request.headers(), peer, &node.trusted_proxies);
+    node.rates.arrive(Arrival::Connection, address, node.clock.now())?;
+    if node.is_draining.load(Ordering::Relaxed) {
         return Err(Failure::overloaded().into());
     }
-    let admission = admission(&shard.node, request.headers()).await?;
+    let place = SocketPlace::take(node).ok_or_else(Failure::overloaded)?;
+    let admission = admission(node, request.headers()).await?;
     let upgrade = hyper::upgrade::on(&mut request);
-    tokio::task::spawn_local(serve(Rc::clone(shard), upgrade, admission));
+    tokio::task::spawn_local(serve(Rc::clone(shard), upgrade, admission, place));
     let mut answer = answer::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -44,7 +54,12 @@ pub(super) async fn handle(shard: &Rc<Shard<OwnedWriteHalf>>, mut request: Reque
 }
 
 /// Hands the plain stream to the connection. hyper's empty buffer is dropped: it would pin 4 KiB.
-async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, upgrade: OnUpgrade, admission: Admission) {
+async fn serve(
+    shard: Rc<Shard<OwnedWriteHalf>>,
+    upgrade: OnUpgrade,
+    admission: Admission,
+    _place: SocketPlace,
+) {
     let Some((stream, leftover)) = Box::pin(plain_stream(upgrade)).await else { return };
     connection::serve(shard, stream.into_split(), leftover, admission).await;
 }
@@ -78,8 +93,8 @@ async fn admission(node: &Node, headers: &HeaderMap) -> Result<Admission, Refuse
 fn check_handshake(request: &Request<Incoming>) -> Result<HeaderValue, Refused> {
     let headers = request.headers();
     let bad = |text: &str| Refused::with_status(StatusCode::BAD_REQUEST, ErrorCode::BadField, text);
-    if headers.get_all(header::HOST).iter().count() != 1 || request.version() != Version::HTTP_11 {
-        return Err(bad("an upgrade needs HTTP/1.1 and one Host"));
+    if request.version() != Version::HTTP_11 {
+        return Err(bad("an upgrade needs HTTP/1.1"));
     }
     let has = |name: HeaderName, wanted: &str| {
         tokens(headers, name).any(|token| token.eq_ignore_ascii_case(wanted))

@@ -1,56 +1,167 @@
-//! Token buckets per subject, and a bound on how many subjects are remembered.
+//! How often somebody may do something: token buckets per person and per address, and a backoff after failed sign-ins.
+//!
+//! All of it lives in memory, and is bounded in how many subjects are remembered.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
-use chat_domain::{Rate, Timestamp, TokenBucket, UserId};
+use chat_domain::{Attempts, Backoff, Rate, Timestamp, TokenBucket, UserId, Username};
 
 use crate::config::Limits;
 use crate::failure::Failure;
 
 /// Subjects that a table remembers, at most.
 const SUBJECTS_MAX: usize = 100_000;
+/// The first wait after too many failed sign-ins, in milliseconds; it doubles with each further one.
+const LOGIN_FIRST_WAIT_MS: u32 = 1_000;
+/// The longest wait between two sign-ins with a wrong password, in milliseconds.
+const LOGIN_LONGEST_WAIT_MS: u32 = 15 * 60 * 1_000;
+/// After how many milliseconds without a sign-in its failures are forgotten.
+const LOGIN_FORGET_AFTER_MS: u32 = 60 * 60 * 1_000;
+
+/// What a person does and how often is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Act {
+    /// Sends a message.
+    Message,
+    /// Joins or leaves a room.
+    Join,
+    /// Reads history, the list of rooms, or renews the token.
+    Read,
+    /// Says what was read.
+    Mark,
+    /// Types.
+    Typing,
+}
+
+/// What comes from an address and is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Arrival {
+    /// A WebSocket.
+    Connection,
+    /// A sign-in.
+    Login,
+    /// A registration.
+    Registration,
+}
 
 /// The rates of this node.
 #[derive(Debug)]
 pub(crate) struct Rates {
-    messages: Table<UserId>,
-    logins: Table<IpAddr>,
-    registrations: Table<IpAddr>,
+    limits: Limits,
+    people: Subjects<(UserId, Act), TokenBucket>,
+    networks: Subjects<(IpAddr, Arrival), TokenBucket>,
+    logins: Subjects<(Username, IpAddr), Attempts>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            messages: Table::new("messages", limits.messages_per_second.map(|n| Rate::new(n * 2, 2_000))),
-            logins: Table::new("sign-ins from this address", limits.logins_per_minute.map(per_minute)),
-            registrations: Table::new(
-                "registrations from this address",
-                limits.registrations_per_minute.map(per_minute),
-            ),
+            limits: limits.clone(),
+            people: Subjects::default(),
+            networks: Subjects::default(),
+            logins: Subjects::default(),
         }
     }
 
-    /// Counts a message of somebody.
-    pub(crate) fn take_message(&self, user_id: UserId, now: Timestamp) -> Result<(), Failure> {
-        self.messages.take(user_id, now)
+    /// Counts what a person does.
+    pub(crate) fn take(&self, act: Act, user_id: UserId, now: Timestamp) -> Result<(), Failure> {
+        let Some(rate) = self.rate_of(act) else { return Ok(()) };
+        take(&self.people, (user_id, act), rate, now).map_err(|wait_ms| {
+            let what = match act {
+                Act::Message => "messages",
+                Act::Join => "joins and leaves",
+                Act::Read => "requests for history, rooms and sign-in",
+                Act::Mark => "read marks",
+                Act::Typing => "typing events",
+            };
+            Failure::rate_limited(what, wait_ms)
+        })
     }
 
-    /// Counts a sign-in from an address.
-    pub(crate) fn take_login(&self, address: IpAddr, now: Timestamp) -> Result<(), Failure> {
-        self.logins.take(network(address), now)
+    /// Counts what comes from an address.
+    pub(crate) fn arrive(&self, arrival: Arrival, address: IpAddr, now: Timestamp) -> Result<(), Failure> {
+        let address = address.to_canonical();
+        // WebSockets of this very machine are the operator's own, or a proxy's that is not declared: then this limit
+        // would shut everybody out at once.
+        if arrival == Arrival::Connection && address.is_loopback() {
+            return Ok(());
+        }
+        let per_minute = match arrival {
+            Arrival::Connection => self.limits.connections_per_minute,
+            Arrival::Login => self.limits.logins_per_minute,
+            Arrival::Registration => self.limits.registrations_per_minute,
+        };
+        let Some(per_minute) = per_minute else { return Ok(()) };
+        let rate = Rate::new(per_minute, 60_000);
+        take(&self.networks, (network(address), arrival), rate, now).map_err(|wait_ms| {
+            let what = match arrival {
+                Arrival::Connection => "connections from this address",
+                Arrival::Login => "sign-ins from this address",
+                Arrival::Registration => "registrations from this address",
+            };
+            Failure::rate_limited(what, wait_ms)
+        })
     }
 
-    /// Counts a registration from an address.
-    pub(crate) fn take_registration(&self, address: IpAddr, now: Timestamp) -> Result<(), Failure> {
-        self.registrations.take(network(address), now)
+    /// Begins a sign-in to an account. Whoever guesses waits longer and longer, at this address: the account's owner is
+    /// not locked out elsewhere. Names that nobody has are treated the same.
+    pub(crate) fn begin_login(
+        &self,
+        username: &Username,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let Some(backoff) = self.login_backoff() else { return Ok(()) };
+        let subject = (username.clone(), network(address));
+        let begun = self.logins.with(
+            subject,
+            |attempts| attempts.is_forgotten(backoff, now),
+            || Attempts::new(now),
+            |attempts| attempts.begin(backoff, now),
+        );
+        let what = "failed sign-ins to this account from this address";
+        begun.map_err(|wait_ms| Failure::rate_limited(what, wait_ms))
     }
-}
 
-fn per_minute(n: u32) -> Rate {
-    Rate::new(n, 60_000)
+    /// Takes a sign-in back that was not decided: the server had no time for it.
+    pub(crate) fn withdraw_login(&self, username: &Username, address: IpAddr) {
+        self.logins.change(&(username.clone(), network(address)), Attempts::withdraw);
+    }
+
+    /// Forgets the failures of an account at an address: its owner has signed in.
+    pub(crate) fn forget_logins(&self, username: &Username, address: IpAddr) {
+        self.logins.forget(&(username.clone(), network(address)));
+    }
+
+    /// The rate of something that a person does; `None` is no limit.
+    fn rate_of(&self, act: Act) -> Option<Rate> {
+        let limits = &self.limits;
+        let (per_second, seconds_at_once) = match act {
+            Act::Message => (limits.messages_per_second, 2),
+            // Whoever comes back joins all rooms at once, on every device.
+            Act::Join => (limits.joins_per_second, 20),
+            Act::Read => (limits.history_per_second, 5),
+            Act::Mark => (limits.marks_per_second, 5),
+            Act::Typing => (limits.typing_per_second, 5),
+        };
+        per_second.map(|per_second| {
+            Rate::new(per_second.saturating_mul(seconds_at_once), seconds_at_once.saturating_mul(1_000))
+        })
+    }
+
+    fn login_backoff(&self) -> Option<Backoff> {
+        // Without a limit on sign-ins there is none on wrong ones either.
+        self.limits.logins_per_minute?;
+        Some(Backoff {
+            free_failures: self.limits.login_failures?,
+            first_wait_ms: LOGIN_FIRST_WAIT_MS,
+            longest_wait_ms: LOGIN_LONGEST_WAIT_MS,
+            forget_after_ms: LOGIN_FORGET_AFTER_MS,
+        })
+    }
 }
 
 /// Whoever has an IPv6 address has a whole /64 of them.
@@ -61,46 +172,55 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+fn take<K: Eq + Hash>(
+    buckets: &Subjects<K, TokenBucket>,
+    subject: K,
+    rate: Rate,
+    now: Timestamp,
+) -> Result<(), u32> {
+    buckets.with(
+        subject,
+        |bucket| bucket.is_full(rate, now),
+        || TokenBucket::new(rate, now),
+        |bucket| bucket.take(rate, now),
+    )
+}
+
+/// What is remembered of each subject, for a bounded number of them.
 #[derive(Debug)]
-struct Table<K> {
-    what: &'static str,
-    /// `None` is no limit.
-    rate: Option<Rate>,
-    buckets: Mutex<HashMap<K, TokenBucket>>,
-}
+struct Subjects<K, S>(Mutex<HashMap<K, S>>);
 
-impl<K: Eq + Hash> Table<K> {
-    fn new(what: &'static str, rate: Option<Rate>) -> Self {
-        Self { what, rate, buckets: Mutex::default() }
-    }
-
-    fn take(&self, subject: K, now: Timestamp) -> Result<(), Failure> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= SUBJECTS_MAX {
-            buckets.retain(|_, bucket| !bucket.is_full(rate, now));
-        }
-        // So many at once are an attack; to start over is better than to grow, or to look through all at every call.
-        if buckets.len() >= SUBJECTS_MAX {
-            buckets.clear();
-        }
-        let bucket = buckets.entry(subject).or_insert_with(|| TokenBucket::new(rate, now));
-        bucket.take(rate, now).map_err(|retry_after_ms| Failure::rate_limited(self.what, retry_after_ms))
+impl<K, S> Default for Subjects<K, S> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<K: Eq + Hash, S> Subjects<K, S> {
+    /// Works on what is remembered of a subject. Where too many are, those that say nothing any more are forgotten.
+    fn with<T>(
+        &self,
+        subject: K,
+        mut is_spent: impl FnMut(&mut S) -> bool,
+        new: impl FnOnce() -> S,
+        work: impl FnOnce(&mut S) -> T,
+    ) -> T {
+        let mut subjects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if subjects.len() >= SUBJECTS_MAX && !subjects.contains_key(&subject) {
+            subjects.retain(|_, remembered| !is_spent(remembered));
+            // So many at once are an attack; to start over is better than to grow, or to look through all at every call.
+            if subjects.len() >= SUBJECTS_MAX {
+                subjects.clear();
+            }
+        }
+        work(subjects.entry(subject).or_insert_with(new))
+    }
 
-    #[test]
-    fn a_whole_ipv6_network_is_one_subject() {
-        let one: IpAddr = "2001:db8::1".parse().unwrap();
-        let other: IpAddr = "2001:db8::ffff:1".parse().unwrap();
-        let elsewhere: IpAddr = "2001:db8:0:1::1".parse().unwrap();
-        assert_eq!(network(one), network(other));
-        assert_ne!(network(one), network(elsewhere));
-        let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
-        assert_eq!(network(mapped), "10.0.0.1".parse::<IpAddr>().unwrap());
+    fn change(&self, subject: &K, work: impl FnOnce(&mut S)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(subject).map(work);
+    }
+
+    fn forget(&self, subject: &K) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(subject);
     }
 }

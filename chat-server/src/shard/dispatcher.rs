@@ -16,12 +16,18 @@ use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{ConnectionKey, Shard};
+use crate::survive::{survive, survive_now};
 
 /// Connections written to before the readers get their turn.
 const WRITES_PER_TURN: usize = 64;
 
 /// Runs the dispatcher of a shard until the thread ends.
 pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
+    // What a panic leaves out is a hole in the numbers, which the clients see and fill.
+    while survive("the dispatcher", dispatch(&shard)).await.is_none() {}
+}
+
+async fn dispatch<W: SocketWriter>(shard: &Rc<Shard<W>>) {
     let Some(inbox) = shard.inbox() else { return };
     loop {
         inbox.wait().await;
@@ -53,9 +59,11 @@ pub(crate) async fn run_timers<W: SocketWriter>(shard: Rc<Shard<W>>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now = shard.node.clock.now();
-        shard.answer_late(now);
-        shard.look_after_connections(now);
+        survive_now("the timers of a shard", || {
+            let now = shard.node.clock.now();
+            shard.answer_late(now);
+            shard.look_after_connections(now);
+        });
     }
 }
 

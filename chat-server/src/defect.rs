@@ -1,0 +1,50 @@
+//! A node whose store has a defect, for tests of what becomes of those who meet it.
+
+use std::sync::Arc;
+
+use chat_domain::{Command, Room, RoomDescription, RoomId, RoomName, Seq, Timestamp};
+use clap::Parser;
+
+use crate::clock::SystemClock;
+use crate::config::{Config, Settings};
+use crate::failure::Failure;
+use crate::node::Node;
+use crate::server::new_node;
+use crate::store_access::{ReadWork, StoreAccess, Ticket};
+
+/// A store with a defect: whoever gives it something to do, panics.
+struct Defect;
+
+impl StoreAccess for Defect {
+    fn submit(&self, _: Command, _: Ticket) -> Result<(), Failure> {
+        panic!("a defect")
+    }
+
+    fn read(&self, _: ReadWork) -> Result<(), Failure> {
+        panic!("a defect")
+    }
+
+    fn stop(&self) {}
+}
+
+/// A node that knows the room `general`.
+pub(crate) fn node() -> Arc<Node> {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let settings = Settings::parse_from(["chat-server", "--secret-key", "of a test", "--data-dir", folder]);
+    let config = Config::from_settings(&settings).unwrap();
+    let clock = Arc::new(SystemClock::start());
+    let node = new_node(&config, config.bind, clock, "epoch".to_owned(), Vec::new()).unwrap();
+    node.directory.replace(vec![Room {
+        id: RoomId::new(1),
+        name: RoomName::new("general").unwrap(),
+        description: RoomDescription::new("").unwrap(),
+        created_at: Timestamp::default(),
+        is_active: true,
+        last_seq: Seq::ZERO,
+        members: 0,
+        announces_members: false,
+    }]);
+    assert!(node.store.set(Box::new(Defect)).is_ok());
+    Arc::new(node)
+}
