@@ -103,22 +103,14 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
 
 /// A path or a method that isn't there.
 fn not_there(path: &str) -> answer::Refused {
-    let is_known = matches!(
-        path,
-        "/" | "/ws"
-            | "/chat"
-            | "/login"
-            | "/healthz"
-            | "/readyz"
-            | "/api/v1/register"
-            | "/api/v1/login"
-            | "/api/v1/logout"
-    );
-    if is_known {
-        let failure = Failure::new(ErrorCode::UnknownType, "this path doesn't have that method");
-        return answer::Refused { status: hyper::StatusCode::METHOD_NOT_ALLOWED, failure };
-    }
-    answer::Refused::not_found()
+    let methods = match path {
+        "/ws" => "GET",
+        "/api/v1/register" | "/api/v1/login" | "/api/v1/logout" => "POST",
+        "/" | "/chat" | "/login" | "/healthz" | "/readyz" => "GET, HEAD",
+        asset if asset.starts_with(page::ASSETS) => "GET, HEAD",
+        _ => return answer::Refused::not_found(),
+    };
+    answer::Refused::wrong_method(methods)
 }
 
 /// What a handler works with.

@@ -1,8 +1,7 @@
 //! Passwords: hashing and verifying with Argon2id. Both block for tens of milliseconds; the caller supplies the thread.
 
-use argon2::password_hash::phc::PasswordHash as PhcHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as PhcHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chat_domain::PasswordHash;
 use thiserror::Error;
 
@@ -23,6 +22,10 @@ impl Default for PasswordParams {
     }
 }
 
+/// Bytes of address space that a hash asks for, at least, however few it fills. glibc gives so large an allocation back
+/// to the system at once; smaller ones it keeps, and several times over with several threads.
+const ALLOCATION_BYTES_MIN: usize = 33 * 1024 * 1024;
+
 /// Whether a password is the one that was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -39,6 +42,12 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the password can't be hashed: {0}")]
 pub struct HashError(String);
+
+impl HashError {
+    fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
 
 /// Hashes passwords with the same parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +67,15 @@ impl PasswordHasher {
     /// # Errors
     /// If Argon2 doesn't allow the parameters, or the system gives no random bytes.
     pub fn hash(&self, password: &str) -> Result<PasswordHash, HashError> {
-        let hash = self
-            .argon2()?
-            .hash_password(password.as_bytes())
-            .map_err(|error| HashError(error.to_string()))?;
+        let argon2 = self.argon2()?;
+        let salt = Salt::generate();
+        let hash = PhcHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).map_err(HashError::of)?,
+            hash: Some(digest(&argon2, password, &salt).map_err(HashError::of)?),
+            salt: Some(salt),
+        };
         Ok(PasswordHash::new(hash.to_string()))
     }
 
@@ -73,27 +87,26 @@ impl PasswordHasher {
             self.verify_dummy(password);
             return Verdict::Wrong;
         };
-        match Argon2::default().verify_password(password.as_bytes(), &parsed) {
-            Ok(()) => Verdict::Right { rehash: !self.is_current(&parsed) },
-            Err(_) => Verdict::Wrong,
+        // Outputs are compared in constant time.
+        if parsed.hash.is_some() && digest_again(password, &parsed) == parsed.hash {
+            Verdict::Right { rehash: !self.is_current(&parsed) }
+        } else {
+            Verdict::Wrong
         }
     }
 
     /// Costs what [`PasswordHasher::verify`] costs, so that an unknown user takes as long as a wrong password.
     pub fn verify_dummy(&self, password: &str) {
         const SALT: &[u8] = b"nobody has this.";
-        let mut output = [0_u8; Params::DEFAULT_OUTPUT_LEN];
         if let Ok(argon2) = self.argon2() {
-            let hashed = argon2.hash_password_into(password.as_bytes(), SALT, &mut output);
             // The result must count for something, or the compiler may leave the work out.
-            std::hint::black_box((hashed.is_ok(), output));
+            std::hint::black_box(digest(&argon2, password, SALT).is_ok());
         }
     }
 
     fn argon2(&self) -> Result<Argon2<'static>, HashError> {
         let PasswordParams { memory_kib, iterations, lanes } = self.params;
-        let params =
-            Params::new(memory_kib, iterations, lanes, None).map_err(|error| HashError(error.to_string()))?;
+        let params = Params::new(memory_kib, iterations, lanes, None).map_err(HashError::of)?;
         Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
     }
 
@@ -112,4 +125,22 @@ impl PasswordHasher {
                 made_with == self.params
             })
     }
+}
+
+/// The work itself, in memory that goes back to the system behind it.
+fn digest(argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<Output, argon2::Error> {
+    let blocks = argon2.params().block_count();
+    let mut memory = Vec::with_capacity(blocks.max(ALLOCATION_BYTES_MIN / Block::SIZE));
+    memory.resize(blocks, Block::new());
+    let mut output = vec![0; argon2.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut memory)?;
+    Output::new(&output).map_err(|_| argon2::Error::OutputTooLong)
+}
+
+/// Hashes a password as a hash that is held was made; `None` if that can't be done.
+fn digest_again(password: &str, held: &PhcHash) -> Option<Output> {
+    let algorithm = Algorithm::try_from(held.algorithm.as_str()).ok()?;
+    let version = held.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(held).ok()?);
+    digest(&argon2, password, held.salt.as_ref()?).ok()
 }

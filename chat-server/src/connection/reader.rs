@@ -214,6 +214,8 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                 }
             }
         } else {
+            // Whoever broke the protocol may not know how to answer a close, but sees the end behind it.
+            let _ = self.shard.with(self.key, |connection| connection.writer.finish());
             let mut rest = (&mut self.socket.get_mut().reader).take(FAREWELL_BYTES_MAX);
             let mut scratch = [0; 1024];
             while rest.read(&mut scratch).await.is_ok_and(|bytes| bytes > 0) {}

@@ -15,6 +15,9 @@ pub(crate) trait SocketWriter: 'static {
     /// Writes some of the slices without waiting.
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Says that nothing more will be written, so that the client sees the end.
+    fn finish(&self);
+
     /// Waits until the socket may take something again.
     fn writable(&self) -> impl Future<Output = io::Result<()>>;
 }
@@ -26,6 +29,11 @@ impl SocketWriter for OwnedWriteHalf {
 
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         Self::try_write_vectored(self, slices)
+    }
+
+    fn finish(&self) {
+        // One that is gone already needs no end.
+        let _ = socket2::SockRef::from(self.as_ref()).shutdown(std::net::Shutdown::Write);
     }
 
     async fn writable(&self) -> io::Result<()> {

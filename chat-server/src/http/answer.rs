@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::node::Node;
 
 /// The policy of the page: only what the server itself serves, and no way from a text to markup.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
      trusted-types 'none'";
 
@@ -31,16 +31,24 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 pub(super) struct Refused {
     pub(super) status: StatusCode,
     pub(super) failure: Failure,
+    /// The methods that the path has, where another was used.
+    allow: Option<&'static str>,
 }
 
 impl Refused {
     pub(super) fn not_found() -> Self {
-        let failure = Failure::new(ErrorCode::UnknownType, "there is nothing at this path");
-        Self { status: StatusCode::NOT_FOUND, failure }
+        Self::with_status(StatusCode::NOT_FOUND, ErrorCode::UnknownType, "there is nothing at this path")
+    }
+
+    /// A path that has only these methods.
+    pub(super) fn wrong_method(methods: &'static str) -> Self {
+        let text = format!("this path has {methods}");
+        let refused = Self::with_status(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::UnknownType, text);
+        Self { allow: Some(methods), ..refused }
     }
 
     pub(super) fn with_status(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { status, failure: Failure::new(code, message) }
+        Self { status, failure: Failure::new(code, message), allow: None }
     }
 }
 
@@ -58,16 +66,19 @@ impl From<Failure> for Refused {
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self { status, failure }
+        Self { status, failure, allow: None }
     }
 }
 
 /// A refusal as an answer.
-pub(super) fn refused(Refused { status, failure }: Refused) -> Answer {
+pub(super) fn refused(Refused { status, failure, allow }: Refused) -> Answer {
     let Failure { code, message, retry_after_ms } = failure;
     let mut answer = json(status, &HttpError { code, message, retry_after_ms });
     if status == StatusCode::UPGRADE_REQUIRED {
         answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    if let Some(methods) = allow {
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
     }
     if let Some(ms) = retry_after_ms
         && let Ok(seconds) = HeaderValue::from_str(&ms.div_ceil(1_000).to_string())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chat_protocol::ErrorCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
@@ -26,16 +26,23 @@ pub(super) async fn read<T: DeserializeOwned>(node: &Node, request: Request<Inco
             "the body must be JSON with Content-Type: application/json",
         ));
     }
+    let too_long = || {
+        Refused::with_status(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorCode::MessageTooLong,
+            format!("the body is longer than {BODY_BYTES_MAX} bytes"),
+        )
+    };
+    // What is announced is refused before it comes.
+    if usize::try_from(request.body().size_hint().lower()).map_or(true, |bytes| bytes > BODY_BYTES_MAX) {
+        return Err(too_long());
+    }
     let limit = Duration::from_millis(node.timers.body_timeout_ms);
     let body = tokio::time::timeout(limit, Limited::new(request.into_body(), BODY_BYTES_MAX).collect());
     let bytes = match body.await {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err(Refused::with_status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                ErrorCode::MessageTooLong,
-                format!("the body is longer than {BODY_BYTES_MAX} bytes"),
-            ));
+            return Err(too_long());
         }
         Ok(Err(_)) => return Err(bad_json("the body broke off")),
         Err(_) => {

@@ -136,6 +136,8 @@ mod tests {
             Ok(bytes.len())
         }
 
+        fn finish(&self) {}
+
         async fn writable(&self) -> io::Result<()> {
             Ok(())
         }

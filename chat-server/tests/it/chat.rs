@@ -1,6 +1,8 @@
 //! Two people chat, and it is kept.
 
+use futures_util::SinkExt;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, TestServer, on_each_backend, run};
 
@@ -151,4 +153,24 @@ fn bodies<'v>(event: &'v Value, kind: &str) -> Vec<&'v str> {
 
 fn seqs(event: &Value) -> Vec<i64> {
     event["messages"].as_array().unwrap().iter().map(|message| message["seq"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn a_ping_is_answered_in_the_protocol_and_below_it() {
+    run(async {
+        let server = TestServer::start(crate::support::Database::sqlite());
+        let mut ann = Client::sign_up(&server, "ann").await;
+        assert_eq!(ann.ask(json!({"type": "ping"})).await["type"], "pong");
+        ann.socket.send(Message::Ping(vec![7].into())).await.unwrap();
+        let pong = async {
+            loop {
+                if let Some(Ok(Message::Pong(payload))) = futures_util::StreamExt::next(&mut ann.socket).await
+                {
+                    return payload;
+                }
+            }
+        };
+        let payload = tokio::time::timeout(crate::support::DEADLINE, pong).await.unwrap();
+        assert_eq!(&payload[..], [7]);
+    });
 }

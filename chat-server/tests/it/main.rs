@@ -9,8 +9,8 @@
 
 mod support;
 
+mod abuse;
 mod arrows;
-mod bad_input;
 mod chat;
 mod control;
 mod kill;

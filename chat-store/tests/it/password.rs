@@ -40,3 +40,12 @@ fn what_is_no_hash_is_wrong_and_shows_nothing() {
     let impossible = PasswordHasher::new(PasswordParams { memory_kib: 0, ..CHEAP });
     assert!(impossible.hash("correct horse").is_err());
 }
+
+#[test]
+fn a_hash_of_the_reference_implementation_is_understood() {
+    let hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let hash = PasswordHash::new(hash.to_owned());
+    let hasher = PasswordHasher::new(PasswordParams::default());
+    assert_eq!(hasher.verify("password", &hash), Verdict::Right { rehash: true });
+    assert_eq!(hasher.verify("Password", &hash), Verdict::Wrong);
+}

@@ -45,7 +45,8 @@ impl Client {
         Self::open(server.address, headers).await
     }
 
-    async fn open(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, Error> {
+    /// Opens a WebSocket at an address with some headers.
+    pub(crate) async fn open(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, Error> {
         let mut request = format!("ws://{address}/ws").into_client_request()?;
         for (name, value) in headers {
             let name = HeaderName::try_from(*name).unwrap();
