@@ -10,6 +10,9 @@ use thiserror::Error;
 
 use crate::join_room::{JoinRoom, JoinRoomError, RoomJoined};
 use crate::leave_room::{LeaveRoom, LeaveRoomError, RoomLeft};
+use crate::manage_sessions::{
+    ChangeOwnPassword, ChangeOwnPasswordError, RevokeSessions, RevokeSessionsError,
+};
 use crate::mark_read::{MarkRead, MarkReadError, ReadMarked};
 use crate::send_message::{MessageSent, SendMessage, SendMessageError};
 use crate::sign_in::{OpenSession, OpenSessionError, RegisterUser, RegisterUserError};
@@ -40,6 +43,17 @@ pub enum Command {
         user_id: UserId,
         /// Which device.
         session_id: SessionId,
+    },
+    /// See [`crate::revoke_sessions()`].
+    RevokeSessions(RevokeSessions),
+    /// See [`crate::change_own_password()`].
+    ChangeOwnPassword(ChangeOwnPassword),
+    /// Writes down when sessions were seen.
+    TouchSessions {
+        /// Which; one that is gone is passed over.
+        session_ids: Vec<SessionId>,
+        /// When they were last seen.
+        seen_at: Timestamp,
     },
     /// See [`crate::update_password_hash()`].
     UpdatePasswordHash {
@@ -94,6 +108,12 @@ pub enum CommandError {
     /// See [`OpenSessionError`].
     #[error(transparent)]
     OpenSession(#[from] OpenSessionError),
+    /// See [`RevokeSessionsError`].
+    #[error(transparent)]
+    RevokeSessions(#[from] RevokeSessionsError),
+    /// See [`ChangeOwnPasswordError`].
+    #[error(transparent)]
+    ChangeOwnPassword(#[from] ChangeOwnPasswordError),
     /// The store failed, so nothing of the command is known to be stored.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -159,6 +179,18 @@ fn apply<R: Repository + ?Sized>(
         Command::OpenSession(open) => Outcome::SessionOpened(crate::open_session(repository, now, open)?),
         Command::SignOut { user_id, session_id } => {
             crate::sign_out(repository, now, *user_id, *session_id)?;
+            Outcome::Done
+        }
+        Command::RevokeSessions(revoke) => {
+            crate::revoke_sessions(repository, now, revoke)?;
+            Outcome::Done
+        }
+        Command::ChangeOwnPassword(change) => {
+            crate::change_own_password(repository, now, change)?;
+            Outcome::Done
+        }
+        Command::TouchSessions { session_ids, seen_at } => {
+            repository.touch_sessions(session_ids, *seen_at)?;
             Outcome::Done
         }
         Command::UpdatePasswordHash { user_id, replaces, hash } => {

@@ -15,16 +15,17 @@ use crate::{
     AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, LeaveRoom,
     MarkRead, MessageKey, MessageKind, MessageSent, OpenSession, PasswordHash, PresenceRecord, ReadRoom,
     ReadRoomError, RegisterUser, RegisterUserError, Repository, RepositoryError, Room, RoomDescription,
-    RoomId, RoomName, RoomSnapshot, SendMessage, SendMessageError, Seq, Timestamp, TokenHash, UserId,
-    UserSummary, Username, add_default_rooms, add_room, archive_room, disable_user, find_signed_in,
-    get_history, get_rooms, join_room, leave_room, mark_read, open_session, read_room, register_user,
-    send_message, sign_out,
+    RoomId, RoomName, RoomSnapshot, SendMessage, SendMessageError, Seq, Session, SessionId, Timestamp,
+    TokenHash, UserId, UserSummary, Username, add_default_rooms, add_room, archive_room, disable_user,
+    find_signed_in, get_history, get_rooms, join_room, leave_room, mark_read, open_session, read_room,
+    register_user, send_message, sign_out,
 };
 
 mod batches;
 mod history;
 mod people;
 mod rooms;
+mod sessions;
 
 /// Something to be done in a transaction.
 pub type Work<'w> = &'w mut dyn FnMut(&mut dyn Repository) -> Result<(), RepositoryError>;
@@ -52,7 +53,7 @@ type Check<S> = (&'static str, fn(&mut S));
 /// # Panics
 /// If the store breaks the contract; the message says which part.
 pub fn check_all<S: Store>(mut new_store: impl FnMut() -> S) {
-    let checks: [Check<S>; 15] = [
+    let checks: [Check<S>; 20] = [
         ("names are unique", people::names_are_unique),
         ("numbers are dense and in commit order", batches::numbers_are_dense),
         ("a key makes one message", batches::a_key_makes_one_message),
@@ -64,7 +65,12 @@ pub fn check_all<S: Store>(mut new_store: impl FnMut() -> S) {
         ("a page ends at its bytes", history::a_page_ends_at_its_bytes),
         ("a resume is whole or a reset", history::a_resume_is_whole_or_a_reset),
         ("unread counts are derived", history::unread_counts_are_derived),
-        ("sessions end", people::sessions_end),
+        ("sessions end", sessions::sessions_end),
+        ("a session that is seen goes on", sessions::a_session_that_is_seen_goes_on),
+        ("one session too many ends the one not seen longest", sessions::one_too_many_ends_the_unseen),
+        ("people end their own sessions alone", sessions::people_end_their_own_sessions),
+        ("a new password ends the other sessions", sessions::a_new_password_ends_the_others),
+        ("sessions that ended are removed", sessions::ended_sessions_are_removed),
         ("the control log is numbered", people::the_control_log_is_numbered),
         ("presence is a projection", rooms::presence_is_a_projection),
         ("texts come back as they went in", history::texts_come_back_as_they_went_in),

@@ -34,6 +34,7 @@ mod get_rooms;
 mod join_room;
 mod leave_room;
 mod manage_rooms;
+mod manage_sessions;
 mod manage_users;
 mod mark_read;
 mod read_room;
@@ -56,7 +57,13 @@ pub use leave_room::{LeaveRoom, LeaveRoomError, RoomLeft, leave_room};
 pub use manage_rooms::{
     AddRoom, AddRoomError, ArchiveRoomError, DEFAULT_ROOMS, add_default_rooms, add_room, archive_room,
 };
-pub use manage_users::{ChangeUserError, change_password, disable_user, enable_user, update_password_hash};
+pub use manage_sessions::{
+    ChangeOwnPassword, ChangeOwnPasswordError, RevokeSessions, RevokeSessionsError, Revoked,
+    change_own_password, list_sessions, revoke_sessions,
+};
+pub use manage_users::{
+    ChangeUserError, change_password, disable_user, enable_user, sign_out_everywhere, update_password_hash,
+};
 pub use mark_read::{MarkRead, MarkReadError, ReadMarked, mark_read};
 pub use memory::MemoryRepository;
 pub use message::{Body, Message, MessageKey, MessageKind, NewMessage};
@@ -67,7 +74,7 @@ pub use read_room::{ReadRoom, ReadRoomError, RoomSnapshot, read_room};
 pub use repository::{Repository, RepositoryError};
 pub use room::{NewRoom, Room, RoomDescription, RoomName};
 pub use send_message::{MessageSent, SendMessage, SendMessageError, send_message};
-pub use session::{NewSession, Session, TokenHash};
+pub use session::{DeviceName, ListedSession, NewSession, Session, TokenHash};
 pub use sign_in::{
     OpenSession, OpenSessionError, RegisterUser, RegisterUserError, SignedIn, find_signed_in, open_session,
     register_user, sign_out,

@@ -15,6 +15,11 @@ pub const KEY_CHARS_MAX: usize = 64;
 /// Bytes in a password, at least and at most. No rule about what they are.
 pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=1_024;
 
+/// Characters in the name of a device, at most.
+pub const DEVICE_NAME_CHARS_MAX: usize = 120;
+/// Sessions of one person, at most; one more ends the one that was not seen longest.
+pub const SESSIONS_PER_USER_MAX: u32 = 100;
+
 /// Messages in a history page when the client names no number.
 pub const PAGE_MESSAGES_DEFAULT: u32 = 50;
 /// Messages in a history page, at most.

@@ -63,6 +63,21 @@ pub fn change_password<R: Repository + ?Sized>(
     Ok(user)
 }
 
+/// Signs a person out on every device; they may sign in anew. Answers who, and how many sessions ended.
+///
+/// # Errors
+/// [`ChangeUserError`].
+pub fn sign_out_everywhere<R: Repository + ?Sized>(
+    repository: &mut R,
+    now: Timestamp,
+    username: &Username,
+) -> Result<(User, u64), ChangeUserError> {
+    let user = existing(repository, username)?;
+    let ended = repository.remove_sessions_of(user.id())?;
+    repository.append_control(&ControlAction::SessionsClosed { user_id: user.id() }, now)?;
+    Ok((user, ended))
+}
+
 /// Replaces the hash of a password by a stronger one of the same password, unless the password changed meanwhile.
 ///
 /// # Errors

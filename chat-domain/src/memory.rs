@@ -1,16 +1,17 @@
 //! A repository in memory: the reference implementation, for tests and for programs that keep nothing.
 
+mod sessions;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::limits::usize_of;
 use crate::participant::ListedParticipant;
 use crate::repository::{
-    ControlLog, Messages, Meta, Participants, Repository, RepositoryError, Result, RoomCounters, Rooms,
-    Sessions, Users,
+    ControlLog, Messages, Meta, Participants, Repository, RepositoryError, Result, RoomCounters, Rooms, Users,
 };
 use crate::{
-    ControlAction, ControlEntry, ControlSeq, Member, Message, MessageId, MessageKey, NewMessage, NewRoom,
-    NewSession, NewUser, Participant, PasswordHash, PresenceRecord, Room, RoomId, RoomName, Seq, Session,
+    ControlAction, ControlEntry, ControlSeq, ListedSession, Member, Message, MessageId, MessageKey,
+    NewMessage, NewRoom, NewUser, Participant, PasswordHash, PresenceRecord, Room, RoomId, RoomName, Seq,
     SessionId, Timestamp, TokenHash, User, UserId, UserSummary, Username,
 };
 
@@ -20,7 +21,7 @@ use crate::{
 pub struct MemoryRepository {
     epoch: String,
     users: BTreeMap<UserId, (User, Option<PasswordHash>)>,
-    sessions: BTreeMap<SessionId, (Session, TokenHash)>,
+    sessions: BTreeMap<SessionId, (ListedSession, TokenHash)>,
     rooms: BTreeMap<RoomId, Room>,
     participants: BTreeMap<(RoomId, UserId), Participant>,
     messages: BTreeMap<(RoomId, Seq), NewMessage>,
@@ -113,6 +114,11 @@ impl Users for MemoryRepository {
         Ok(self.users.get(&id).map(|(user, _)| user.clone()))
     }
 
+    fn lock_user(&mut self, id: UserId) -> Result<Option<User>> {
+        // Nobody else is in a transaction.
+        self.find_user(id)
+    }
+
     fn find_user_by_name(&mut self, username: &Username) -> Result<Option<User>> {
         Ok(self.users.values().map(|(user, _)| user).find(|user| user.summary.username == *username).cloned())
     }
@@ -138,48 +144,6 @@ impl Users for MemoryRepository {
             user.is_disabled = is_disabled;
         }
         Ok(())
-    }
-}
-
-impl Sessions for MemoryRepository {
-    fn add_session(&mut self, session: &NewSession) -> Result<Session> {
-        let added = Session {
-            id: SessionId::new(self.next_id()),
-            user_id: session.user_id,
-            created_at: session.created_at,
-            expires_at: session.expires_at,
-        };
-        self.sessions.insert(added.id, (added, session.token_hash));
-        Ok(added)
-    }
-
-    fn find_session(&mut self, token_hash: &TokenHash) -> Result<Option<(Session, User)>> {
-        let found = self.sessions.values().find(|(_, hash)| hash == token_hash).map(|(session, _)| *session);
-        Ok(found.and_then(|session| Some((session, self.users.get(&session.user_id)?.0.clone()))))
-    }
-
-    fn remove_session(&mut self, id: SessionId) -> Result<bool> {
-        Ok(self.sessions.remove(&id).is_some())
-    }
-
-    fn remove_sessions_of(&mut self, user_id: UserId) -> Result<u64> {
-        let before = self.sessions.len();
-        self.sessions.retain(|_, (session, _)| session.user_id != user_id);
-        Ok(u64::try_from(before - self.sessions.len()).unwrap_or(u64::MAX))
-    }
-
-    fn remove_expired_sessions(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
-        let expired: Vec<SessionId> = self
-            .sessions
-            .values()
-            .filter(|(session, _)| session.expires_at <= now)
-            .map(|(session, _)| session.id)
-            .take(usize_of(limit))
-            .collect();
-        for id in &expired {
-            self.sessions.remove(id);
-        }
-        Ok(u64::try_from(expired.len()).unwrap_or(u64::MAX))
     }
 }
 

@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use crate::participant::ListedParticipant;
 use crate::{
-    ControlAction, ControlEntry, ControlSeq, Member, Message, MessageId, MessageKey, NewMessage, NewRoom,
-    NewSession, NewUser, Participant, PasswordHash, PresenceRecord, Room, RoomId, RoomName, Seq, Session,
-    SessionId, Timestamp, TokenHash, User, UserId, Username,
+    ControlAction, ControlEntry, ControlSeq, ListedSession, Member, Message, MessageId, MessageKey,
+    NewMessage, NewRoom, NewSession, NewUser, Participant, PasswordHash, PresenceRecord, Room, RoomId,
+    RoomName, Seq, Session, SessionId, Timestamp, TokenHash, User, UserId, Username,
 };
 
 /// What a store says when it can't do what was asked. The text is for the log, not for clients.
@@ -42,6 +42,9 @@ pub trait Users {
     fn add_user(&mut self, user: &NewUser) -> Result<User>;
     /// Finds a person.
     fn find_user(&mut self, id: UserId) -> Result<Option<User>>;
+    /// Finds a person, and locks them against other transactions that change their password, their sessions or
+    /// whether they may sign in.
+    fn lock_user(&mut self, id: UserId) -> Result<Option<User>>;
     /// Finds a person by the unique name.
     fn find_user_by_name(&mut self, username: &Username) -> Result<Option<User>>;
     /// Lists people in ascending order of their ids, above `after`.
@@ -58,14 +61,21 @@ pub trait Users {
 pub trait Sessions {
     /// Adds a session.
     fn add_session(&mut self, session: &NewSession) -> Result<Session>;
-    /// Finds a session and its person by the token's hash, expired or not.
+    /// Finds a session and its person by the token's hash, ended or not.
     fn find_session(&mut self, token_hash: &TokenHash) -> Result<Option<(Session, User)>>;
-    /// Removes a session; says whether there was one.
-    fn remove_session(&mut self, id: SessionId) -> Result<bool>;
+    /// Finds a session of a person, ended or not.
+    fn find_session_of(&mut self, user_id: UserId, id: SessionId) -> Result<Option<Session>>;
+    /// Lists a person's sessions, ended ones too: those seen last first, of several the newest.
+    fn list_sessions(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ListedSession>>;
+    /// Writes down when sessions were seen. One that was seen later already stays, one that is gone is passed over.
+    fn touch_sessions(&mut self, ids: &[SessionId], seen_at: Timestamp) -> Result<()>;
+    /// Removes a session of a person; says whether there was one.
+    fn remove_session(&mut self, user_id: UserId, id: SessionId) -> Result<bool>;
     /// Removes all sessions of a person; says how many there were.
     fn remove_sessions_of(&mut self, user_id: UserId) -> Result<u64>;
-    /// Removes up to `limit` sessions that ended before `now`; says how many there were.
-    fn remove_expired_sessions(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
+    /// Removes up to `limit` sessions whose end was before `now` or then, and up to `limit` that were last seen at
+    /// `unseen_since` or before; says how many there were.
+    fn remove_ended_sessions(&mut self, now: Timestamp, unseen_since: Timestamp, limit: u32) -> Result<u64>;
 }
 
 /// What a batch changes of a room.

@@ -2,9 +2,10 @@
 
 use thiserror::Error;
 
+use crate::limits::{SESSIONS_PER_USER_MAX, usize_of};
 use crate::{
-    ControlAction, DisplayName, NewSession, NewUser, PasswordHash, Repository, RepositoryError, Session,
-    SessionId, Timestamp, TokenHash, User, UserId, Username,
+    ControlAction, DeviceName, DisplayName, NewSession, NewUser, PasswordHash, Repository, RepositoryError,
+    Session, SessionId, Timestamp, TokenHash, User, UserId, Username,
 };
 
 /// Who registers.
@@ -50,14 +51,20 @@ pub fn register_user<R: Repository + ?Sized>(
 }
 
 /// A device to be signed in, after the password was found right.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OpenSession {
     /// Whose.
     pub user_id: UserId,
+    /// The hash with which the password was compared; `None` where none was asked for.
+    pub verified: Option<PasswordHash>,
     /// The hash of the new token.
     pub token_hash: TokenHash,
+    /// What the device calls itself.
+    pub device: Option<DeviceName>,
     /// How long the session lasts, in milliseconds.
     pub lifetime_ms: i64,
+    /// After how many milliseconds without being seen a session ends, this one and others.
+    pub idle_ms: i64,
 }
 
 /// Why a device could not be signed in.
@@ -66,15 +73,20 @@ pub enum OpenSessionError {
     /// The person is shut out, or gone.
     #[error("this account may not sign in")]
     Forbidden,
+    /// The password is no longer the one that was found right.
+    #[error("the password was changed meanwhile")]
+    PasswordChanged,
     /// The store failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
 
-/// Sessions that ended and are removed when a new one is opened, at most.
-const EXPIRED_SESSIONS_REMOVED_MAX: u32 = 10;
+/// Sessions that are removed when a new one is opened, at most: of those that ended at their end, of those that were
+/// not seen for too long, and of those that the person has too many of.
+const SESSIONS_REMOVED_MAX: u32 = 10;
 
-/// Signs a device in.
+/// Signs a device in. Whoever has [`SESSIONS_PER_USER_MAX`] sessions loses the one that was not seen longest, and the
+/// control log says so.
 ///
 /// # Errors
 /// [`OpenSessionError`].
@@ -83,17 +95,37 @@ pub fn open_session<R: Repository + ?Sized>(
     now: Timestamp,
     request: &OpenSession,
 ) -> Result<Session, OpenSessionError> {
-    repository
-        .find_user(request.user_id)?
-        .filter(|user| !user.is_disabled)
-        .ok_or(OpenSessionError::Forbidden)?;
-    repository.remove_expired_sessions(now, EXPIRED_SESSIONS_REMOVED_MAX)?;
+    let user_id = request.user_id;
+    // Locked: a password that changes at the same moment ends this session, or is seen here.
+    let user = repository.lock_user(user_id)?.filter(|user| !user.is_disabled);
+    user.ok_or(OpenSessionError::Forbidden)?;
+    if let Some(verified) = &request.verified
+        && repository.find_password_hash(user_id)?.as_ref() != Some(verified)
+    {
+        return Err(OpenSessionError::PasswordChanged);
+    }
+    repository.remove_ended_sessions(now, now.plus_ms(-request.idle_ms), SESSIONS_REMOVED_MAX)?;
+    make_room(repository, now, user_id)?;
     Ok(repository.add_session(&NewSession {
-        user_id: request.user_id,
+        user_id,
         token_hash: request.token_hash,
+        device: request.device.clone(),
         created_at: now,
         expires_at: now.plus_ms(request.lifetime_ms),
     })?)
+}
+
+/// Ends the sessions of a person that leave no room for one more.
+fn make_room<R: Repository + ?Sized>(
+    repository: &mut R,
+    now: Timestamp,
+    user_id: UserId,
+) -> Result<(), RepositoryError> {
+    let held = repository.list_sessions(user_id, SESSIONS_PER_USER_MAX + SESSIONS_REMOVED_MAX)?;
+    for unseen in held.into_iter().skip(usize_of(SESSIONS_PER_USER_MAX - 1)) {
+        sign_out(repository, now, user_id, unseen.session.id)?;
+    }
+    Ok(())
 }
 
 /// Somebody who is signed in.
@@ -105,22 +137,24 @@ pub struct SignedIn {
     pub session: Session,
 }
 
-/// Finds who is signed in with a token: nobody if it is unknown, ended, or its person is shut out.
+/// Finds who is signed in with a token: nobody if it is unknown, or its session ended (at its end, or by not being
+/// seen for `idle_ms`), or its person is shut out.
 ///
 /// # Errors
 /// If the store fails.
 pub fn find_signed_in<R: Repository + ?Sized>(
     repository: &mut R,
     now: Timestamp,
+    idle_ms: i64,
     token_hash: &TokenHash,
 ) -> Result<Option<SignedIn>, RepositoryError> {
     let found = repository.find_session(token_hash)?;
     Ok(found
-        .filter(|(session, user)| session.expires_at > now && !user.is_disabled)
+        .filter(|(session, user)| session.is_live(now, idle_ms) && !user.is_disabled)
         .map(|(session, user)| SignedIn { user, session }))
 }
 
-/// Signs a device out, and says so in the control log.
+/// Signs a device of a person out, and says so in the control log. Answers whether they have such a device.
 ///
 /// # Errors
 /// If the store fails.
@@ -129,9 +163,10 @@ pub fn sign_out<R: Repository + ?Sized>(
     now: Timestamp,
     user_id: UserId,
     session_id: SessionId,
-) -> Result<(), RepositoryError> {
-    if repository.remove_session(session_id)? {
+) -> Result<bool, RepositoryError> {
+    let was_there = repository.remove_session(user_id, session_id)?;
+    if was_there {
         repository.append_control(&ControlAction::SessionClosed { user_id, session_id }, now)?;
     }
-    Ok(())
+    Ok(was_there)
 }

@@ -78,8 +78,10 @@ error_codes! {
     NameTaken = "name_taken", retry false;
     /// HTTP only: the password is shorter or longer than allowed.
     WeakPassword = "weak_password", retry false;
-    /// HTTP only: user name and password don't belong together.
+    /// HTTP only: user name and password don't belong together, or the current password is wrong.
     WrongCredentials = "wrong_credentials", retry false;
+    /// HTTP only: the account has no session of that id.
+    UnknownSession = "unknown_session", retry false;
     /// HTTP only: this server lets nobody register.
     RegistrationClosed = "registration_closed", retry false;
 }

@@ -19,7 +19,10 @@ pub use decode::{BadRequest, Request, decode};
 pub use encode::{ServerFrame, encode, encode_answer, encode_request};
 pub use error_code::ErrorCode;
 pub use events::{ClientEvent, ServerEvent};
-pub use http::{HttpError, LoginAnswer, LoginRequest, RegisterAnswer, RegisterRequest};
+pub use http::{
+    HttpError, LoginAnswer, LoginRequest, PasswordRequest, RegisterAnswer, RegisterRequest,
+    RevokeSessionsRequest, SessionEntry, SessionsAnswer,
+};
 pub use objects::{Limits, Message, Participant, RoomEntry, RoomKind, User};
 
 /// The WebSocket subprotocol, which a client may name.

@@ -1,4 +1,5 @@
-//! What this node does of its own accord: it obeys the control log, tells presence and typing, writes presence down.
+//! What this node does of its own accord: it obeys the control log, tells presence and typing, writes down who is
+//! present and what was seen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +109,7 @@ impl News {
 
 /// Closes a person's connections, or those of one session.
 fn close(node: &Node, user_id: UserId, session_id: Option<SessionId>, code: CloseCode) {
-    for address in node.connections.of_user(user_id) {
+    for address in node.connections.to_close(user_id) {
         let is_meant = session_id.is_none_or(|session_id| address.session_id == session_id);
         if let (true, Some(inbox)) = (is_meant, node.inboxes.get(address.shard)) {
             inbox.post(ShardEvent::Close { address, code });
@@ -164,7 +165,8 @@ fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange>) {
     }
 }
 
-/// Writes presence down and clears doubts about failed commits, until the task is dropped.
+/// Writes down who is present and which sessions were seen, and clears doubts about failed commits, until the task is
+/// dropped.
 pub(crate) async fn run_upkeep(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(node.timers.upkeep_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -173,6 +175,9 @@ pub(crate) async fn run_upkeep(node: Arc<Node>) {
         let has_doubts = node.tops.has_doubts();
         let Ok(store) = node.store() else { continue };
         for command in node.presence.take_unwritten() {
+            let _ = store.submit(command, Ticket::Nobody);
+        }
+        if let Some(command) = node.sightings.take(node.clock.now()) {
             let _ = store.submit(command, Ticket::Nobody);
         }
         if has_doubts {

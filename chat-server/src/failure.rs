@@ -1,8 +1,9 @@
 //! Every failure as what a client is told: a code, a text, and when to try again. One table for all of them.
 
 use chat_domain::{
-    AccessError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError, OpenSessionError, ReadRoomError,
-    RegisterUserError, RepositoryError, SendMessageError,
+    AccessError, ChangeOwnPasswordError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError,
+    OpenSessionError, ReadRoomError, RegisterUserError, RepositoryError, RevokeSessionsError,
+    SendMessageError,
 };
 use chat_protocol::events::Error;
 use chat_protocol::{ErrorCode, ServerEvent};
@@ -41,6 +42,10 @@ impl Failure {
 
     pub(crate) fn unauthenticated() -> Self {
         Self::new(ErrorCode::Unauthenticated, "nobody is signed in here; the token is unknown or has ended")
+    }
+
+    pub(crate) fn wrong_credentials() -> Self {
+        Self::new(ErrorCode::WrongCredentials, "user name and password don't belong together")
     }
 
     pub(crate) fn internal(why: &str) -> Self {
@@ -134,10 +139,21 @@ impl From<CommandError> for Failure {
             CommandError::OpenSession(error @ OpenSessionError::Forbidden) => {
                 Self::new(ErrorCode::Forbidden, error.to_string())
             }
+            CommandError::OpenSession(OpenSessionError::PasswordChanged)
+            | CommandError::ChangeOwnPassword(ChangeOwnPasswordError::PasswordChanged) => {
+                Self::wrong_credentials()
+            }
+            CommandError::RevokeSessions(RevokeSessionsError::SignedOut)
+            | CommandError::ChangeOwnPassword(ChangeOwnPasswordError::SignedOut) => Self::unauthenticated(),
+            CommandError::RevokeSessions(error @ RevokeSessionsError::UnknownSession) => {
+                Self::new(ErrorCode::UnknownSession, error.to_string())
+            }
             CommandError::LeaveRoom(LeaveRoomError::Repository(error))
             | CommandError::MarkRead(MarkReadError::Repository(error))
             | CommandError::RegisterUser(RegisterUserError::Repository(error))
             | CommandError::OpenSession(OpenSessionError::Repository(error))
+            | CommandError::RevokeSessions(RevokeSessionsError::Repository(error))
+            | CommandError::ChangeOwnPassword(ChangeOwnPasswordError::Repository(error))
             | CommandError::Repository(error) => error.into(),
         }
     }

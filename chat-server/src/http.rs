@@ -4,12 +4,16 @@ mod address;
 mod answer;
 mod body;
 mod credentials;
+mod device;
 mod health;
 mod login;
 mod logout;
 mod page;
+mod password;
 mod policy;
 mod register;
+mod revoke_sessions;
+mod sessions;
 mod upgrade;
 
 use std::convert::Infallible;
@@ -90,6 +94,9 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
         (&Method::POST, "/api/v1/register") => register::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/login") => login::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/logout") => logout::handle(&node, request).await,
+        (&Method::GET | &Method::HEAD, "/api/v1/sessions") => sessions::handle(&node, &request).await,
+        (&Method::POST, "/api/v1/sessions/revoke") => revoke_sessions::handle(&node, request).await,
+        (&Method::POST, "/api/v1/password") => password::handle(&node, request, peer).await,
         (&Method::GET | &Method::HEAD, "/") => Ok(answer::redirect("/chat")),
         (&Method::GET | &Method::HEAD, "/chat") => page::chat(&node, &request).await,
         (&Method::GET | &Method::HEAD, "/login") => Ok(page::login(&node)),
@@ -105,7 +112,9 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
 fn not_there(path: &str) -> answer::Refused {
     let methods = match path {
         "/ws" => "GET",
-        "/api/v1/register" | "/api/v1/login" | "/api/v1/logout" => "POST",
+        "/api/v1/register" | "/api/v1/login" | "/api/v1/logout" | "/api/v1/password" => "POST",
+        "/api/v1/sessions" => "GET, HEAD",
+        "/api/v1/sessions/revoke" => "POST",
         "/" | "/chat" | "/login" | "/healthz" | "/readyz" => "GET, HEAD",
         asset if asset.starts_with(page::ASSETS) => "GET, HEAD",
         _ => return answer::Refused::not_found(),

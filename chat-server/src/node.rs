@@ -3,6 +3,7 @@
 pub(crate) mod connections;
 pub(crate) mod presence;
 pub(crate) mod rates;
+pub(crate) mod sightings;
 pub(crate) mod tops;
 pub(crate) mod visitors;
 
@@ -27,6 +28,7 @@ use crate::frame;
 use crate::node::connections::Connections;
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
+use crate::node::sightings::Sightings;
 use crate::node::tops::Tops;
 use crate::node::visitors::Visitors;
 use crate::origins::Origins;
@@ -54,6 +56,7 @@ pub(crate) struct Node {
     pub(crate) presence: Presence,
     pub(crate) typing: Mutex<TypingBoard>,
     pub(crate) rates: Rates,
+    pub(crate) sightings: Sightings,
     pub(crate) tops: Tops,
     pub(crate) inboxes: Arc<[Inbox]>,
     /// Set once when the store's threads run.
@@ -129,11 +132,15 @@ impl Node {
         }
     }
 
-    /// Finds who is signed in with a token.
+    /// Finds who is signed in with a token; the session counts as seen.
     pub(crate) async fn sign_in(&self, token: &str) -> Result<Option<SignedIn>, Failure> {
         let Some(hash) = self.tokens.hash(token) else { return Ok(None) };
-        let now = self.clock.now();
-        self.read(move |repository| find_signed_in(repository, now, &hash)).await
+        let (now, idle_ms) = (self.clock.now(), self.limits.session_idle_ms);
+        let mut found = self.read(move |repository| find_signed_in(repository, now, idle_ms, &hash)).await?;
+        if let Some(SignedIn { session, .. }) = &mut found {
+            self.sightings.note(session, now);
+        }
+        Ok(found)
     }
 
     /// Sends something that may be lost to everybody in a room but one person.

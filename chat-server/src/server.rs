@@ -23,6 +23,7 @@ use crate::node::Node;
 use crate::node::connections::Connections;
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
+use crate::node::sightings::Sightings;
 use crate::node::tops::Tops;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
@@ -210,6 +211,7 @@ pub(crate) fn new_node(
         presence: Presence::new(config.timers.presence_grace_ms, clock),
         typing: Mutex::new(TypingBoard::new(config.timers.typing)),
         rates: Rates::new(&config.limits),
+        sightings: Sightings::new(config.timers.session_touch_ms),
         tops: Tops::default(),
         inboxes: (0..SHARDS).map(|_| Inbox::default()).collect(),
         store: OnceLock::new(),

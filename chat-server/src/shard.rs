@@ -5,6 +5,7 @@
 //! touched connection once with one write.
 
 pub(crate) mod dispatcher;
+mod identify;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
 pub(crate) mod requests;
@@ -18,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_domain::{Command, RoomId, Seq, SignedIn, Timestamp, UserSummary};
+use chat_domain::{Command, RoomId, Seq, Timestamp, UserSummary};
 use chat_protocol::{CloseCode, ServerEvent};
 use slab::Slab;
 use tokio::sync::Notify;
@@ -27,7 +28,6 @@ use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
-use crate::node::connections::ConnectionAddress;
 use crate::shard::inbox::Inbox;
 use crate::shard::requests::Requests;
 use crate::shard::rooms::Rooms;
@@ -96,26 +96,6 @@ impl<W: SocketWriter> Shard<W> {
         let mut connections = self.connections.borrow_mut();
         let connection = connections.get_mut(key.slot).filter(|connection| connection.serial == key.serial);
         connection.map(work).ok_or(Gone)
-    }
-
-    /// Signs somebody in on a connection; the person's oldest connections above the limit are closed.
-    pub(crate) fn identify(&self, key: ConnectionKey, signed_in: SignedIn) -> Result<(), Gone> {
-        let SignedIn { user, session } = signed_in;
-        let address = ConnectionAddress {
-            shard: self.index,
-            slot: key.slot,
-            serial: key.serial,
-            session_id: session.id,
-        };
-        let user_id = user.id();
-        self.with(key, |connection| connection.identity = Some(Identity { user: user.summary, session }))?;
-        let above = self.node.connections.add(user_id, address, self.node.limits.connections_per_user);
-        for address in above {
-            if let Some(inbox) = self.node.inboxes.get(address.shard) {
-                inbox.post(inbox::ShardEvent::Close { address, code: CloseCode::TooManyConnections });
-            }
-        }
-        Ok(())
     }
 
     /// Who is signed in on a connection.

@@ -2,9 +2,9 @@
 
 use chat_domain::participant::ListedParticipant;
 use chat_domain::{
-    ControlAction, ControlEntry, ControlSeq, DisplayName, Message, MessageId, MessageKey, MessageKind,
-    NewMessage, Participant, RepositoryError, Room, RoomDescription, RoomId, RoomName, Seq, Session,
-    SessionId, Timestamp, User, UserId, UserSummary, Username, ValueError,
+    ControlAction, ControlEntry, ControlSeq, DeviceName, DisplayName, ListedSession, Message, MessageId,
+    MessageKey, MessageKind, NewMessage, Participant, RepositoryError, Room, RoomDescription, RoomId,
+    RoomName, Seq, Session, SessionId, Timestamp, User, UserId, UserSummary, Username, ValueError,
 };
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
@@ -67,6 +67,7 @@ pub(crate) struct SessionRow {
     id: i64,
     user_id: i64,
     created_at: i64,
+    last_seen_at: i64,
     expires_at: i64,
 }
 
@@ -76,9 +77,19 @@ impl From<SessionRow> for Session {
             id: SessionId::new(row.id),
             user_id: UserId::new(row.user_id),
             created_at: Timestamp::from_unix_ms(row.created_at),
+            last_seen_at: Timestamp::from_unix_ms(row.last_seen_at),
             expires_at: Timestamp::from_unix_ms(row.expires_at),
         }
     }
+}
+
+/// A session with what its device calls itself.
+pub(crate) type ListedSessionRow = (SessionRow, Option<String>);
+
+pub(crate) fn listed_session((row, device): ListedSessionRow) -> Result<ListedSession, RepositoryError> {
+    let bad = |error| corrupt("chat_session", row.id, &error);
+    let device = device.map(DeviceName::new).transpose().map_err(bad)?;
+    Ok(ListedSession { session: row.into(), device })
 }
 
 /// A room.

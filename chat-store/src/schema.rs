@@ -20,6 +20,8 @@ diesel::table! {
         token_hash -> Binary,
         created_at -> BigInt,
         expires_at -> BigInt,
+        last_seen_at -> BigInt,
+        device -> Nullable<Text>,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Signed-in devices.
 
 use chat_domain::repository::{Result, Sessions};
-use chat_domain::{NewSession, Session, SessionId, Timestamp, TokenHash, User, UserId};
+use chat_domain::{
+    DeviceName, ListedSession, NewSession, Session, SessionId, Timestamp, TokenHash, User, UserId,
+};
 use diesel::prelude::*;
 
 use crate::any_connection::on_backend;
-use crate::rows::{SessionRow, UserRow};
+use crate::rows::{ListedSessionRow, SessionRow, UserRow, listed_session};
 use crate::schema::{chat_session, chat_user};
 use crate::transaction::StoreTransaction;
 
@@ -17,7 +19,9 @@ impl Sessions for StoreTransaction<'_> {
                     chat_session::user_id.eq(session.user_id.get()),
                     chat_session::token_hash.eq(session.token_hash.as_bytes().as_slice()),
                     chat_session::created_at.eq(session.created_at.unix_ms()),
+                    chat_session::last_seen_at.eq(session.created_at.unix_ms()),
                     chat_session::expires_at.eq(session.expires_at.unix_ms()),
+                    chat_session::device.eq(session.device.as_ref().map(DeviceName::as_str)),
                 ))
                 .returning(SessionRow::as_returning())
                 .get_result(c))
@@ -38,9 +42,48 @@ impl Sessions for StoreTransaction<'_> {
         self.noted(found.transpose())
     }
 
-    fn remove_session(&mut self, id: SessionId) -> Result<bool> {
+    fn find_session_of(&mut self, user_id: UserId, id: SessionId) -> Result<Option<Session>> {
+        let found: Option<SessionRow> = self.query(|connection| {
+            chat_session::table
+                .find(id.get())
+                .filter(chat_session::user_id.eq(user_id.get()))
+                .select(SessionRow::as_select())
+                .get_result(connection)
+                .optional()
+        })?;
+        Ok(found.map(SessionRow::into))
+    }
+
+    fn list_sessions(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ListedSession>> {
+        let rows: Vec<ListedSessionRow> = self.query(|connection| {
+            chat_session::table
+                .filter(chat_session::user_id.eq(user_id.get()))
+                .order((chat_session::last_seen_at.desc(), chat_session::id.desc()))
+                .limit(i64::from(limit))
+                .select((SessionRow::as_select(), chat_session::device))
+                .load(connection)
+        })?;
+        self.noted(rows.into_iter().map(listed_session).collect())
+    }
+
+    fn touch_sessions(&mut self, ids: &[SessionId], seen_at: Timestamp) -> Result<()> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
         self.query(|connection| {
-            diesel::delete(chat_session::table.find(id.get())).execute(connection).map(|removed| removed > 0)
+            diesel::update(chat_session::table)
+                .filter(chat_session::id.eq_any(&ids))
+                .filter(chat_session::last_seen_at.lt(seen_at.unix_ms()))
+                .set(chat_session::last_seen_at.eq(seen_at.unix_ms()))
+                .execute(connection)
+        })
+        .map(drop)
+    }
+
+    fn remove_session(&mut self, user_id: UserId, id: SessionId) -> Result<bool> {
+        self.query(|connection| {
+            diesel::delete(chat_session::table.find(id.get()))
+                .filter(chat_session::user_id.eq(user_id.get()))
+                .execute(connection)
+                .map(|removed| removed > 0)
         })
     }
 
@@ -52,7 +95,8 @@ impl Sessions for StoreTransaction<'_> {
         .map(count)
     }
 
-    fn remove_expired_sessions(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+    fn remove_ended_sessions(&mut self, now: Timestamp, unseen_since: Timestamp, limit: u32) -> Result<u64> {
+        // Two queries, because each kind has its own index.
         let expired: Vec<i64> = self.query(|connection| {
             chat_session::table
                 .filter(chat_session::expires_at.le(now.unix_ms()))
@@ -61,11 +105,26 @@ impl Sessions for StoreTransaction<'_> {
                 .select(chat_session::id)
                 .load(connection)
         })?;
-        if expired.is_empty() {
+        let removed = self.remove_sessions(&expired)?;
+        let unseen: Vec<i64> = self.query(|connection| {
+            chat_session::table
+                .filter(chat_session::last_seen_at.le(unseen_since.unix_ms()))
+                .order(chat_session::last_seen_at)
+                .limit(i64::from(limit))
+                .select(chat_session::id)
+                .load(connection)
+        })?;
+        Ok(removed + self.remove_sessions(&unseen)?)
+    }
+}
+
+impl StoreTransaction<'_> {
+    fn remove_sessions(&mut self, ids: &[i64]) -> Result<u64> {
+        if ids.is_empty() {
             return Ok(0);
         }
         self.query(|connection| {
-            diesel::delete(chat_session::table.filter(chat_session::id.eq_any(&expired))).execute(connection)
+            diesel::delete(chat_session::table.filter(chat_session::id.eq_any(ids))).execute(connection)
         })
         .map(count)
     }

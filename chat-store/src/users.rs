@@ -4,7 +4,7 @@ use chat_domain::repository::{Result, Users};
 use chat_domain::{NewUser, PasswordHash, User, UserId, Username};
 use diesel::prelude::*;
 
-use crate::any_connection::on_backend;
+use crate::any_connection::{AnyConnection, on_backend};
 use crate::rows::UserRow;
 use crate::schema::chat_user;
 use crate::transaction::StoreTransaction;
@@ -28,6 +28,19 @@ impl Users for StoreTransaction<'_> {
     fn find_user(&mut self, id: UserId) -> Result<Option<User>> {
         let found: Option<UserRow> = self.query(|connection| {
             chat_user::table.find(id.get()).select(UserRow::as_select()).get_result(connection).optional()
+        })?;
+        self.noted(found.map(User::try_from).transpose())
+    }
+
+    fn lock_user(&mut self, id: UserId) -> Result<Option<User>> {
+        // Nobody else writes while a transaction is open on SQLite, so that reading is locking. On PostgreSQL it is
+        // the lock that a change of the row takes; messages, which only name the row, don't wait for it.
+        let user = chat_user::table.find(id.get());
+        let found: Option<UserRow> = self.query(|connection| match connection {
+            AnyConnection::Sqlite(sqlite) => user.select(UserRow::as_select()).get_result(sqlite).optional(),
+            AnyConnection::Postgres(postgres) => {
+                user.for_no_key_update().select(UserRow::as_select()).get_result(postgres).optional()
+            }
         })?;
         self.noted(found.map(User::try_from).transpose())
     }

@@ -29,7 +29,14 @@ fn verifies(hash: Option<PasswordHash>, password: &str) -> bool {
 /// Signs a device of a user in; the returned token finds it.
 fn sign_in(chat: &Chat, user: &User) -> TokenHash {
     let token_hash = TokenHash::new([7; 32]);
-    let request = OpenSession { user_id: user.id(), token_hash, lifetime_ms: 1_000_000 };
+    let request = OpenSession {
+        user_id: user.id(),
+        verified: None,
+        token_hash,
+        device: None,
+        lifetime_ms: 1_000_000,
+        idle_ms: 1_000_000,
+    };
     chat.write(|repository| Ok(open_session(repository, user.created_at, &request).unwrap()));
     token_hash
 }

@@ -23,7 +23,12 @@ fn reference() -> String {
         encode_answer(&event, re, &mut encoded).unwrap();
         writeln!(text, "{}", String::from_utf8(encoded).unwrap()).unwrap();
     }
-    text.push_str("```\n\n### Error codes\n\n| code | meaning | may be retried |\n|---|---|---|\n");
+    text.push_str("```\n\n### Examples: HTTP\n\n| request | body | body of the answer |\n|---|---|---|\n");
+    for (request, bodies) in examples::http() {
+        let [body, answer] = bodies.map(|body| body.map_or(String::new(), |body| format!("`{body}`")));
+        writeln!(text, "| `{request}` | {body} | {answer} |").unwrap();
+    }
+    text.push_str("\n### Error codes\n\n| code | meaning | may be retried |\n|---|---|---|\n");
     for code in ErrorCode::ALL {
         let retry = if code.may_retry() { "yes, after `retry_after_ms`" } else { "no" };
         writeln!(text, "| `{code}` | {} | {retry} |", code.meaning().trim()).unwrap();
@@ -59,6 +64,9 @@ fn the_document_says_what_the_types_say() {
         let value = serde_json::to_value(&event).unwrap();
         let kind = value.get("type").and_then(|kind| kind.as_str()).unwrap();
         assert!(before.contains(&format!("`{kind}")), "{name}: the prose does not speak of {kind}");
+    }
+    for (request, _) in examples::http() {
+        assert!(before.contains(&format!("`{request}`")), "the prose does not speak of {request}");
     }
 }
 

@@ -1,13 +1,14 @@
-//! One example of every event, for the golden files and the document.
+//! One example of every event and of every body over HTTP, for the golden files and the document.
 
 use chat_domain::{
-    Body, DisplayName, MessageId, MessageKey, MessageKind, RoomDescription, RoomName, Seq, Timestamp, UserId,
-    Username,
+    Body, DeviceName, DisplayName, MessageId, MessageKey, MessageKind, RoomDescription, RoomName, Seq,
+    SessionId, Timestamp, UserId, Username,
 };
 use chat_protocol::events::*;
 use chat_protocol::{
-    ClientEvent, ErrorCode, Limits, Message, PROTOCOL_LEVEL, Participant, RoomEntry, RoomKind, ServerEvent,
-    User,
+    ClientEvent, ErrorCode, HttpError, Limits, LoginAnswer, LoginRequest, Message, PROTOCOL_LEVEL,
+    Participant, PasswordRequest, RegisterAnswer, RegisterRequest, RevokeSessionsRequest, RoomEntry,
+    RoomKind, ServerEvent, SessionEntry, SessionsAnswer, User,
 };
 
 fn room() -> RoomName {
@@ -174,4 +175,49 @@ pub(crate) fn server() -> Vec<(&'static str, Option<&'static str>, ServerEvent)>
         ),
         ("error", Some("8"), ServerEvent::Error(limited)),
     ]
+}
+
+/// The bodies over HTTP by their requests: what is sent and what is answered.
+pub(crate) fn http() -> Vec<(&'static str, [Option<String>; 2])> {
+    let username = "ann".to_owned();
+    let register = RegisterRequest {
+        username: username.clone(),
+        password: "PASSWORD".to_owned(),
+        display_name: Some("Ann".to_owned()),
+    };
+    let login = LoginRequest { username, password: "PASSWORD".to_owned(), cookie: false };
+    let entry = SessionEntry {
+        id: SessionId::new(12),
+        device: DeviceName::cleaned("Firefox on Linux"),
+        created_at: at(),
+        last_seen_at: at(),
+        expires_at: at().plus_ms(30 * 24 * 60 * 60 * 1_000),
+        is_current: true,
+    };
+    let password = PasswordRequest {
+        current_password: "PASSWORD".to_owned(),
+        new_password: "ANOTHER PASSWORD".to_owned(),
+    };
+    let (one, others) = (RevokeSessionsRequest::One(SessionId::new(12)), RevokeSessionsRequest::Others);
+    let unknown = HttpError {
+        code: ErrorCode::UnknownSession,
+        message: "there is no such session".to_owned(),
+        retry_after_ms: None,
+    };
+    vec![
+        ("POST /api/v1/register", [json(&register), json(&RegisterAnswer { user: ann() })]),
+        (
+            "POST /api/v1/login",
+            [json(&login), json(&LoginAnswer { token: Some("TOKEN".to_owned()), user: ann() })],
+        ),
+        ("POST /api/v1/logout", [Some("{}".to_owned()), None]),
+        ("GET /api/v1/sessions", [None, json(&SessionsAnswer { sessions: vec![entry] })]),
+        ("POST /api/v1/sessions/revoke", [json(&others), None]),
+        ("POST /api/v1/sessions/revoke", [json(&one), json(&unknown)]),
+        ("POST /api/v1/password", [json(&password), None]),
+    ]
+}
+
+fn json(body: &impl serde::Serialize) -> Option<String> {
+    Some(serde_json::to_string(body).unwrap())
 }

@@ -49,7 +49,14 @@ fn add_one_person(repository: &mut dyn Repository, now: Timestamp, client: usize
     let display_name = DisplayName::from(&username);
     let user = register_user(repository, now, &RegisterUser { username, display_name, password_hash: None })?;
     let token_hash = hash(&token(client))?;
-    let session = OpenSession { user_id: user.id(), token_hash, lifetime_ms: SESSION_MS };
+    let session = OpenSession {
+        user_id: user.id(),
+        verified: None,
+        token_hash,
+        device: None,
+        lifetime_ms: SESSION_MS,
+        idle_ms: SESSION_MS,
+    };
     open_session(repository, now, &session)?;
     Ok(())
 }

@@ -58,10 +58,14 @@ pub(super) struct LimitSettings {
     #[arg(long = "limit-connections", env = "CHAT_LIMIT_CONNECTIONS", default_value_t = 20_000,
           value_parser = at_least_one)]
     pub connections: usize,
-    /// Days that a sign-in lasts.
+    /// Days that a sign-in lasts, however often it is used.
     #[arg(long = "limit-session-days", env = "CHAT_LIMIT_SESSION_DAYS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub session_days: u32,
+    /// Days after which a sign-in ends that is not used.
+    #[arg(long = "limit-session-idle-days", env = "CHAT_LIMIT_SESSION_IDLE_DAYS", default_value_t = 14,
+          value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub session_idle_days: u32,
 }
 
 /// The greatest rate that can be set: far above what a server can do.
@@ -96,8 +100,10 @@ pub struct Limits {
     pub connections_per_user: usize,
     /// WebSockets on this server.
     pub connections: usize,
-    /// Milliseconds that a sign-in lasts.
+    /// Milliseconds that a sign-in lasts, however often it is used.
     pub session_lifetime_ms: i64,
+    /// Milliseconds after which a sign-in ends that is not used.
+    pub session_idle_ms: i64,
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -118,6 +124,7 @@ impl LimitSettings {
             connections_per_user: self.connections_per_user,
             connections: self.connections,
             session_lifetime_ms: i64::from(self.session_days) * DAY_MS,
+            session_idle_ms: i64::from(self.session_idle_days) * DAY_MS,
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Timers {
     pub presence_flush_ms: u64,
     /// How often presence is written down.
     pub upkeep_ms: u64,
+    /// How long after a session was last written down as seen it is written down again. Well below the shortest idle
+    /// limit, a day.
+    pub session_touch_ms: i64,
     /// How long somebody without a connection still counts as present.
     pub presence_grace_ms: i64,
     /// How long typing lives, and how often it may start.
@@ -55,6 +58,7 @@ impl Default for Timers {
             control_poll_ms: 250,
             presence_flush_ms: 100,
             upkeep_ms: 5_000,
+            session_touch_ms: 60 * 60 * 1_000,
             presence_grace_ms: PRESENCE_GRACE_MS,
             typing: TypingTimes::default(),
             drain_spread_ms: 2_000,

@@ -13,13 +13,14 @@ use tokio::io::AsyncRead;
 use crate::connection::reader::{Incoming, Reader};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
+use crate::node::connections::Closings;
 use crate::shard::{Gone, Shard};
 
 /// What the upgrade found out.
 #[derive(Debug)]
 pub(crate) enum Admission {
-    /// Somebody is signed in, by the cookie or a bearer token.
-    SignedIn(SignedIn),
+    /// Somebody is signed in, by the cookie or a bearer token; found so after this point.
+    SignedIn(SignedIn, Closings),
     /// Nobody yet: the first frame signs in.
     FirstFrame,
     /// A page came with a stale cookie. It can't see an HTTP status, so it gets a close code.
@@ -36,7 +37,7 @@ pub(crate) async fn admit<R: AsyncRead + Unpin, W: SocketWriter>(
 ) -> Result<(), Option<CloseCode>> {
     match admission {
         Admission::Stale => Err(Some(CloseCode::SessionExpired)),
-        Admission::SignedIn(signed_in) => welcome(reader, signed_in, None).map_err(|Gone| None),
+        Admission::SignedIn(signed_in, as_of) => welcome(reader, signed_in, as_of, None).map_err(|Gone| None),
         Admission::FirstFrame => {
             let limit = Duration::from_millis(reader.shard.node.timers.sign_in_timeout_ms);
             let signed_in = tokio::time::timeout(limit, first_frames(reader)).await;
@@ -56,8 +57,11 @@ async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
         };
         let (id, failure) = match decode(&text) {
             Ok(Request { id, event: ClientEvent::Connect(connect) }) => {
+                let as_of = reader.shard.node.connections.closings();
                 match reader.shard.node.sign_in(&connect.token).await {
-                    Ok(Some(signed_in)) => return welcome(reader, signed_in, id).map_err(|Gone| None),
+                    Ok(Some(signed_in)) => {
+                        return welcome(reader, signed_in, as_of, id).map_err(|Gone| None);
+                    }
                     Ok(None) => (id, Failure::unauthenticated()),
                     Err(failure) => (id, failure),
                 }
@@ -78,10 +82,11 @@ async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
 fn welcome<R, W: SocketWriter>(
     reader: &Reader<R, W>,
     signed_in: SignedIn,
+    as_of: Closings,
     id: Option<String>,
 ) -> Result<(), Gone> {
     let status = connected(&reader.shard, &signed_in);
-    reader.shard.identify(reader.key, signed_in)?;
+    reader.shard.identify(reader.key, signed_in, as_of)?;
     reader.shard.answer(reader.key, id.as_deref(), &status)
 }
 

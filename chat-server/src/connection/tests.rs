@@ -19,7 +19,13 @@ fn ann() -> SignedIn {
     let username = Username::new("ann").unwrap();
     let summary = UserSummary { id: UserId::new(1), display_name: DisplayName::from(&username), username };
     let (created_at, expires_at) = (Timestamp::default(), Timestamp::from_unix_ms(i64::MAX));
-    let session = Session { id: SessionId::new(1), user_id: UserId::new(1), created_at, expires_at };
+    let session = Session {
+        id: SessionId::new(1),
+        user_id: UserId::new(1),
+        created_at,
+        last_seen_at: created_at,
+        expires_at,
+    };
     SignedIn { user: User { summary, is_disabled: false, created_at }, session }
 }
 
@@ -29,7 +35,8 @@ async fn connect(shard: &Rc<Shard<tokio::net::tcp::OwnedWriteHalf>>) -> WebSocke
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     let halves = server.into_split();
-    tokio::task::spawn_local(serve(Rc::clone(shard), halves, Vec::new(), Admission::SignedIn(ann())));
+    let admission = Admission::SignedIn(ann(), shard.node.connections.closings());
+    tokio::task::spawn_local(serve(Rc::clone(shard), halves, Vec::new(), admission));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     assert!(client.next().await.unwrap().unwrap().into_text().unwrap().contains("connected"));
     client

@@ -12,6 +12,7 @@ pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: Connect)
     let Scope { shard, key } = scope;
     let node = &shard.node;
     node.rates.take(Act::Read, shard.user(key)?.id, node.clock.now())?;
+    let as_of = node.connections.closings();
     let signed_in = node.sign_in(&event.token).await?.ok_or_else(Failure::unauthenticated)?;
     if shard.user(key)?.id != signed_in.user.id() {
         return Err(Failure::new(
@@ -20,6 +21,6 @@ pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>, event: Connect)
         ));
     }
     let status = connected(shard, &signed_in);
-    shard.identify(key, signed_in)?;
+    shard.identify(key, signed_in, as_of)?;
     Ok(Some(status))
 }

@@ -57,6 +57,7 @@ impl From<Failure> for Refused {
         let status = match failure.code {
             ErrorCode::Unauthenticated | ErrorCode::WrongCredentials => StatusCode::UNAUTHORIZED,
             ErrorCode::Forbidden | ErrorCode::RegistrationClosed => StatusCode::FORBIDDEN,
+            ErrorCode::UnknownSession => StatusCode::NOT_FOUND,
             ErrorCode::NameTaken => StatusCode::CONFLICT,
             ErrorCode::MessageTooLong => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -1,11 +1,13 @@
 //! The credentials that a request carries: a bearer token, or the session cookie.
 
 use chat_domain::SignedIn;
+use chat_protocol::ErrorCode;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderValue};
 
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::origins::Provenance;
 
 /// A token, and how it came.
 pub(super) enum Credentials {
@@ -34,6 +36,27 @@ pub(super) fn read(node: &Node, headers: &HeaderMap) -> Credentials {
         Some((_, token)) => Credentials::Cookie(token.to_owned()),
         None => Credentials::None,
     }
+}
+
+/// Reads the credentials of a request that changes something or opens a WebSocket: a browser says where such a request
+/// comes from, and sends the cookie along whoever's page asks for it.
+pub(super) fn read_allowed(node: &Node, headers: &HeaderMap) -> Result<Credentials, Failure> {
+    let credentials = read(node, headers);
+    match (node.origins.judge(headers), &credentials) {
+        (Provenance::Foreign, _) => {
+            Err(Failure::new(ErrorCode::Forbidden, "this origin may not speak with the chat"))
+        }
+        (Provenance::NoOrigin, Credentials::Cookie(_)) => {
+            let text = "a cookie counts only from an allowed origin; without one use a bearer token";
+            Err(Failure::new(ErrorCode::Forbidden, text))
+        }
+        _ => Ok(credentials),
+    }
+}
+
+/// Who is signed in with these credentials, for what is not for strangers.
+pub(super) async fn require(node: &Node, credentials: &Credentials) -> Result<SignedIn, Failure> {
+    sign_in(node, credentials).await?.ok_or_else(Failure::unauthenticated)
 }
 
 /// Who is signed in with these credentials.

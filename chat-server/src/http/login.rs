@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use chat_domain::limits::PASSWORD_BYTES;
 use chat_domain::{Command, OpenSession, PasswordHash, RepositoryError, User, Username};
-use chat_protocol::{ErrorCode, LoginAnswer, LoginRequest};
+use chat_protocol::{LoginAnswer, LoginRequest};
 use hyper::body::Incoming;
 use hyper::header::SET_COOKIE;
 use hyper::{Request, StatusCode};
 
-use super::{Handled, address, answer, body, credentials, refuse_foreign};
+use super::{Handled, address, answer, body, credentials, device, refuse_foreign};
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::rates::Arrival;
@@ -20,12 +20,24 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
     refuse_foreign(node, &request)?;
     let address = address::client(request.headers(), peer, &node.trusted_proxies);
     node.rates.arrive(Arrival::Login, address, node.clock.now())?;
+    let device = device::name(request.headers());
     let LoginRequest { username, password, cookie } = body::read(node, request).await?;
-    let user = check(node, &username, password, address).await?;
+    let Checked { user, hash, stronger } = check(node, &username, password, address).await?;
     let (token, token_hash) = node.tokens.draw().map_err(|error| Failure::internal(&error.to_string()))?;
-    let lifetime_ms = node.limits.session_lifetime_ms;
-    let open = OpenSession { user_id: user.id(), token_hash, lifetime_ms };
+    let open = OpenSession {
+        user_id: user.id(),
+        verified: Some(hash.clone()),
+        token_hash,
+        device,
+        lifetime_ms: node.limits.session_lifetime_ms,
+        idle_ms: node.limits.session_idle_ms,
+    };
     node.execute(Command::OpenSession(open)).await?;
+    // After the session, which is opened only while the hash is the one that was compared.
+    if let Some(stronger) = stronger {
+        let command = Command::UpdatePasswordHash { user_id: user.id(), replaces: hash, hash: stronger };
+        let _ = node.store()?.submit(command, Ticket::Nobody);
+    }
     tracing::info!(user_id = %user.id(), "signed in");
     let set_cookie = cookie.then(|| credentials::set_cookie(node, &token)).flatten();
     let token = (!cookie).then_some(token);
@@ -36,23 +48,36 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
     Ok(answer)
 }
 
+/// Somebody whose password was found right.
+pub(super) struct Checked {
+    pub(super) user: User,
+    /// The hash with which the password was compared.
+    pub(super) hash: PasswordHash,
+    /// The hash to store instead, where the held one is weaker than today's.
+    stronger: Option<PasswordHash>,
+}
+
 /// Checks name and password, and counts how often somebody fails to know them.
-async fn check(node: &Node, username: &str, password: String, address: IpAddr) -> Result<User, Failure> {
-    let wrong = || Failure::new(ErrorCode::WrongCredentials, "user name and password don't belong together");
+pub(super) async fn check(
+    node: &Node,
+    username: &str,
+    password: String,
+    address: IpAddr,
+) -> Result<Checked, Failure> {
     // A password that can't be one is not worth a hash, but nobody may learn from it who exists either.
     if !PASSWORD_BYTES.contains(&password.len()) {
-        return Err(wrong());
+        return Err(Failure::wrong_credentials());
     }
     let Ok(username) = Username::new(username.trim()) else {
-        return verify(node, None, password).await?.ok_or_else(wrong);
+        return verify(node, None, password).await?.ok_or_else(Failure::wrong_credentials);
     };
     node.rates.begin_login(&username, address, node.clock.now())?;
     match verify(node, Some(username.clone()), password).await {
-        Ok(Some(user)) => {
+        Ok(Some(checked)) => {
             node.rates.forget_logins(&username, address);
-            Ok(user)
+            Ok(checked)
         }
-        Ok(None) => Err(wrong()),
+        Ok(None) => Err(Failure::wrong_credentials()),
         Err(failure) => {
             node.rates.withdraw_login(&username, address);
             Err(failure)
@@ -61,24 +86,21 @@ async fn check(node: &Node, username: &str, password: String, address: IpAddr) -
 }
 
 /// Whose name and password these are. An unknown name costs as much as a wrong password.
-async fn verify(node: &Node, username: Option<Username>, password: String) -> Result<Option<User>, Failure> {
+async fn verify(
+    node: &Node,
+    username: Option<Username>,
+    password: String,
+) -> Result<Option<Checked>, Failure> {
     let found = match username {
         Some(username) => node.read(move |repository| find(repository, &username)).await?,
         None => None,
     };
     let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
-    let verified = node.passwords.verify(password, hash.clone()).await?;
-    let (Some((user, _)), Verified::Right { stronger }) = (found, verified) else {
+    let verified = node.passwords.verify(password, hash).await?;
+    let (Some((user, Some(hash))), Verified::Right { stronger }) = (found, verified) else {
         return Ok(None);
     };
-    if user.is_disabled {
-        return Ok(None);
-    }
-    if let (Some(hash), Some(replaces)) = (stronger, hash) {
-        let command = Command::UpdatePasswordHash { user_id: user.id(), replaces, hash };
-        let _ = node.store()?.submit(command, Ticket::Nobody);
-    }
-    Ok(Some(user))
+    Ok((!user.is_disabled).then_some(Checked { user, hash, stronger }))
 }
 
 fn find(

@@ -9,19 +9,9 @@ use super::credentials::{self, Credentials};
 use super::{Handled, answer, body};
 use crate::failure::Failure;
 use crate::node::Node;
-use crate::origins::Provenance;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>) -> Handled {
-    let credentials = credentials::read(node, request.headers());
-    let provenance = node.origins.judge(request.headers());
-    let is_allowed = match credentials {
-        Credentials::Cookie(_) => provenance == Provenance::Allowed,
-        _ => provenance != Provenance::Foreign,
-    };
-    if !is_allowed {
-        let text = "a cookie counts only from an allowed origin";
-        return Err(Failure::new(chat_protocol::ErrorCode::Forbidden, text).into());
-    }
+    let credentials = credentials::read_allowed(node, request.headers())?;
     let _: serde_json::Map<String, serde_json::Value> = body::read(node, request).await?;
     let signed_in = credentials::sign_in(node, &credentials).await?;
     if let Some(signed_in) = signed_in {

@@ -23,7 +23,6 @@ use crate::connection::{self, Admission};
 use crate::failure::Failure;
 use crate::node::rates::Arrival;
 use crate::node::{Node, SocketPlace};
-use crate::origins::Provenance;
 use crate::shard::Shard;
 
 pub(super) async fn handle(
@@ -72,17 +71,10 @@ async fn plain_stream(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
 
 /// Who comes in. A bad bearer token is answered here; a page with a stale cookie is told by a close code.
 async fn admission(node: &Node, headers: &HeaderMap) -> Result<Admission, Refused> {
-    let provenance = node.origins.judge(headers);
-    if provenance == Provenance::Foreign {
-        return Err(Failure::new(ErrorCode::Forbidden, "this origin may not speak with the chat").into());
-    }
-    let credentials = credentials::read(node, headers);
-    if matches!(credentials, Credentials::Cookie(_)) && provenance != Provenance::Allowed {
-        let text = "a cookie counts only from an allowed origin; without one use a bearer token";
-        return Err(Failure::new(ErrorCode::Forbidden, text).into());
-    }
+    let credentials = credentials::read_allowed(node, headers)?;
+    let as_of = node.connections.closings();
     match (credentials::sign_in(node, &credentials).await?, credentials) {
-        (Some(signed_in), _) => Ok(Admission::SignedIn(signed_in)),
+        (Some(signed_in), _) => Ok(Admission::SignedIn(signed_in, as_of)),
         (None, Credentials::None) => Ok(Admission::FirstFrame),
         (None, Credentials::Cookie(_)) => Ok(Admission::Stale),
         (None, Credentials::Bearer(_)) => Err(Failure::unauthenticated().into()),

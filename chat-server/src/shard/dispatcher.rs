@@ -271,8 +271,11 @@ impl<W: SocketWriter> Shard<W> {
                 connection.is_pinged = true;
                 pinged.push(key);
             }
-            if connection.identity.as_ref().is_some_and(|identity| identity.session.expires_at <= now) {
-                expired.push(key);
+            if let Some(identity) = &mut connection.identity {
+                self.node.sightings.note(&mut identity.session, now);
+                if identity.session.expires_at <= now {
+                    expired.push(key);
+                }
             }
             if connection.leaves_at.is_some_and(|at| at <= now) && connection.in_flight == 0 {
                 leaving.push(key);

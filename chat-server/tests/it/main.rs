@@ -18,4 +18,5 @@ mod limits;
 mod presence;
 mod process;
 mod rooms;
+mod sessions;
 mod sign_in;

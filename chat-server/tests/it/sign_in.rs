@@ -85,25 +85,12 @@ fn nobody_registers_where_registration_is_closed() {
     });
 }
 
-/// Signs in as a page does; gives back the cookie.
-async fn cookie(server: &TestServer, name: &str) -> String {
-    let mut body = credentials(name);
-    body["cookie"] = json!(true);
-    let origin = server.origin();
-    let answer = http::post(server.address, "/api/v1/login", &body, &[("Origin", &origin)]).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.json().get("token"), None, "the cookie carries it");
-    let set = answer.header("set-cookie").unwrap();
-    assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"), "{set}");
-    set.split(';').next().unwrap().to_owned()
-}
-
 #[test]
 fn a_page_signs_in_with_a_cookie_and_only_from_an_allowed_origin() {
     run(async {
         let server = TestServer::start(Database::sqlite());
         server.sign_up("ann").await;
-        let cookie = cookie(&server, "ann").await;
+        let cookie = server.cookie("ann").await;
         let origin = server.origin();
         let page = http::get(server.address, "/chat", &[("Cookie", &cookie)]).await;
         assert_eq!(page.status, 200);
@@ -146,7 +133,7 @@ fn signing_out_closes_that_devices_sockets_and_no_others() {
         run(async {
             let server = TestServer::start(database);
             server.sign_up("ann").await;
-            let cookie = cookie(&server, "ann").await;
+            let cookie = server.cookie("ann").await;
             let origin = server.origin();
             let headers = [("cookie", cookie.as_str()), ("origin", origin.as_str())];
             let mut page = Client::connect(&server, &headers).await.unwrap();

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
+use chat_domain::UserId;
 use chat_store::migrations::{down, status, up};
-use chat_store::{DatabaseUrl, OpenError, Store, StoreOptions};
+use chat_store::{Backend, DatabaseUrl, OpenError, Store, StoreOptions};
 
 use crate::database::{Database, on_each_backend};
 
@@ -57,6 +58,34 @@ fn migrations_go_up_and_down_and_up() {
         assert_eq!(pending, names);
         database.migrated();
         assert_eq!(status(&database.url, &options()).unwrap()[0].name, names[0]);
+    });
+}
+
+#[test]
+fn sessions_survive_the_migration_of_their_activity() {
+    on_each_backend(|database| {
+        database.migrated();
+        let back = down(&database.url, &options(), names_in("sqlite").len() - 1).unwrap();
+        assert_eq!(back.last().unwrap(), "00000000000002_session_activity");
+        let (token, boolean) = match database.backend() {
+            Backend::Sqlite => ("x'07'", "0"),
+            Backend::Postgres => ("'\\x07'", "FALSE"),
+        };
+        database.execute(&format!(
+            "INSERT INTO chat_user (id, username, display_name, is_disabled, created_at) \
+             VALUES (7, 'ann', 'Ann', {boolean}, 1); \
+             INSERT INTO chat_session (id, user_id, token_hash, created_at, expires_at) \
+             VALUES (70, 7, {token}, 1000, 9000)"
+        ));
+        let session = |store: &Store| {
+            store.read(|repository| repository.list_sessions(UserId::new(7), 10)).unwrap().remove(0)
+        };
+        let kept = session(&database.migrated());
+        assert_eq!(kept.device, None);
+        let (seen, ends) = (kept.session.last_seen_at.unix_ms(), kept.session.expires_at.unix_ms());
+        assert_eq!((seen, ends), (1_000, 9_000), "it was last seen when it was made");
+        down(&database.url, &options(), back.len()).unwrap();
+        assert_eq!(session(&database.migrated()), kept);
     });
 }
 

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use chat_domain::limits::{PAGE_MESSAGES_MAX, RESUME_CHANGES_MAX};
+use chat_domain::limits::{PAGE_MESSAGES_MAX, RESUME_CHANGES_MAX, SESSIONS_PER_USER_MAX};
 use chat_domain::{
-    ControlSeq, MessageKey, ReadRoom, RepositoryError, Seq, Timestamp, TokenHash, Username, get_rooms,
+    ControlSeq, MessageKey, ReadRoom, RepositoryError, Seq, SessionId, TokenHash, Username, get_rooms,
     read_room,
 };
 use chat_store::commit;
@@ -49,6 +49,8 @@ fn frequent_queries_use_indexes() {
             repository.count_unread(room_id, user_id, Seq::ZERO, 100)?;
             repository.find_sent(&[(user_id, MessageKey::new("k").unwrap())])?;
             repository.find_session(&TokenHash::new([0; 32]))?;
+            repository.find_session_of(user_id, SessionId::new(1))?;
+            repository.list_sessions(user_id, SESSIONS_PER_USER_MAX)?;
             repository.find_user_by_name(&Username::new("ann").unwrap())?;
             repository.list_control(ControlSeq::ZERO, 10)?;
             get_rooms(repository, user_id)?;
@@ -56,11 +58,17 @@ fn frequent_queries_use_indexes() {
             Ok::<_, RepositoryError>(())
         })
         .unwrap();
-    store.write(|repository| repository.remove_expired_sessions(Timestamp::from_unix_ms(9), 10)).unwrap();
+    store
+        .write(|repository| {
+            repository.lock_user(user_id)?;
+            repository.touch_sessions(&[SessionId::new(1), SessionId::new(2)], NOW)?;
+            repository.remove_ended_sessions(NOW, NOW, 10)
+        })
+        .unwrap();
     let statements = HEARD.take().unwrap();
     let planned: Vec<&String> =
         statements.iter().filter(|text| text.starts_with("SELECT") || text.starts_with("UPDATE")).collect();
-    assert!(planned.len() >= 15, "{statements:#?}");
+    assert!(planned.len() >= 21, "{statements:#?}");
     for statement in planned {
         check(&database, statement);
     }

@@ -65,6 +65,19 @@ impl TestServer {
         signed_in.json()["token"].as_str().unwrap().to_owned()
     }
 
+    /// Signs somebody in as a page does; gives back the cookie.
+    pub(crate) async fn cookie(&self, name: &str) -> String {
+        let mut body = credentials(name);
+        body["cookie"] = serde_json::json!(true);
+        let origin = self.origin();
+        let answer = http::post(self.address, "/api/v1/login", &body, &[("Origin", &origin)]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.json().get("token"), None, "the cookie carries it");
+        let set = answer.header("set-cookie").unwrap();
+        assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"), "{set}");
+        set.split(';').next().unwrap().to_owned()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &serde_json::Value) -> Response {
         http::post(self.address, path, body, &[]).await
     }
