@@ -12,7 +12,7 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use thiserror::Error;
 
-use crate::secret::SecretKey;
+use crate::secret::{MetricsToken, SecretKey};
 
 use limits::LimitSettings;
 pub use limits::Limits;
@@ -44,6 +44,12 @@ pub struct Settings {
     /// A file that holds the secret key.
     #[arg(long, env = "SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
+    /// The token that opens `/metrics`; without one only this machine reads them, and not through a proxy.
+    #[arg(long, env = "CHAT_METRICS_TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<String>,
+    /// A file that holds the token of `/metrics`.
+    #[arg(long, env = "CHAT_METRICS_TOKEN_FILE")]
+    pub metrics_token_file: Option<PathBuf>,
     /// The URL under which people reach the server, for instance `https://chat.example`.
     #[arg(long, env = "CHAT_PUBLIC_URL")]
     pub public_url: Option<String>,
@@ -96,6 +102,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The secret; `None` is one in the data folder.
     pub secret_key: Option<SecretKey>,
+    /// Who has it reads the metrics; with `None` only this machine does.
+    pub metrics_token: Option<MetricsToken>,
     /// The URL under which people reach the server.
     pub public_url: Option<String>,
     /// Further allowed origins.
@@ -145,6 +153,13 @@ impl Config {
             &mut problems,
         )
         .and_then(|secret| SecretKey::new(&secret));
+        let metrics_token = secrets::read(
+            "CHAT_METRICS_TOKEN",
+            settings.metrics_token.as_ref(),
+            settings.metrics_token_file.as_ref(),
+            &mut problems,
+        )
+        .and_then(|token| MetricsToken::new(&token));
         let is_sqlite = database.as_ref().is_some_and(|url| url.sqlite_path().is_some());
         if database.is_some() && !is_sqlite && secret_key.is_none() {
             problems.push(
@@ -162,6 +177,7 @@ impl Config {
                 data_dir: settings.data_dir.clone(),
                 database,
                 secret_key,
+                metrics_token,
                 public_url: settings.public_url.clone(),
                 allowed_origins: settings.allowed_origins.clone(),
                 trusted_proxies: settings.trusted_proxies.clone(),

@@ -23,6 +23,7 @@ mod http;
 mod node;
 mod origins;
 mod passwords;
+mod process;
 mod random;
 mod secret;
 mod server;
@@ -33,5 +34,6 @@ mod tokens;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ConfigError, Limits, LogFormat, Registration, Settings, Timers};
+pub use secret::{MetricsToken, SecretKey};
 pub use server::{Server, StartError};
 pub use survive::log_panic;

@@ -50,6 +50,11 @@ impl Connections {
         !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// How many connections there are, over all people.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+    }
+
     /// A person's connections.
     pub(crate) fn of_user(&self, user_id: UserId) -> Vec<ConnectionAddress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&user_id).cloned().unwrap_or_default()

@@ -15,6 +15,7 @@ mod chat;
 mod control;
 mod kill;
 mod limits;
+mod metrics;
 mod presence;
 mod process;
 mod rooms;
