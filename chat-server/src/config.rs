@@ -1,19 +1,24 @@
 //! Settings: flag, then environment, then default. All problems are told at once.
 
+mod doc;
+mod invocation;
 mod limits;
 mod secrets;
+mod show;
 mod timers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chat_store::DatabaseUrl;
-use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use thiserror::Error;
+use tracing_subscriber::EnvFilter;
 
 use crate::secret::{MetricsToken, SecretKey};
 
+pub use doc::settings_document;
+pub use invocation::{ConfigTask, Invocation};
 use limits::LimitSettings;
 pub use limits::Limits;
 pub use timers::Timers;
@@ -123,21 +128,6 @@ pub struct Config {
 #[error("{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
 
-impl Settings {
-    /// Reads the arguments and the environment. A variable that is set to nothing counts as not set.
-    ///
-    /// # Errors
-    /// What clap says of them; its `exit` prints that, and the help that was asked for.
-    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
-        let command = Self::command().mut_args(|argument| {
-            let is_empty =
-                argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-            if is_empty { argument.env(Resettable::Reset) } else { argument }
-        });
-        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
-    }
-}
-
 impl Config {
     /// Checks the settings.
     ///
@@ -161,15 +151,22 @@ impl Config {
         )
         .and_then(|token| MetricsToken::new(&token));
         let is_sqlite = database.as_ref().is_some_and(|url| url.sqlite_path().is_some());
-        if database.is_some() && !is_sqlite && secret_key.is_none() {
+        let names_secret = settings.secret_key.is_some() || settings.secret_key_file.is_some();
+        if database.is_some() && !is_sqlite && !names_secret {
             problems.push(
                 "SECRET_KEY is required with PostgreSQL: all servers on one database share it".to_owned(),
             );
         }
-        for url in settings.public_url.iter().chain(&settings.allowed_origins) {
-            if !url.starts_with("https://") && !url.starts_with("http://") {
-                problems.push(format!("{url} is no origin: it begins with https:// or http://"));
+        let public = settings.public_url.iter().map(|url| ("CHAT_PUBLIC_URL", url));
+        let allowed = settings.allowed_origins.iter().map(|url| ("CHAT_ALLOWED_ORIGINS", url));
+        for (name, url) in public.chain(allowed) {
+            if !is_origin(url) {
+                let form = "https://HOST or http://HOST, with :PORT behind it if need be";
+                problems.push(format!("{name}: {url:?} is no origin; one looks like {form}"));
             }
+        }
+        if let Err(error) = EnvFilter::try_new(&settings.log) {
+            problems.push(format!("CHAT_LOG: {error}"));
         }
         match database {
             Some(database) if problems.is_empty() => Ok(Self {
@@ -188,6 +185,14 @@ impl Config {
             _ => Err(ConfigError(problems)),
         }
     }
+}
+
+/// Whether pages can come from there. A path behind it does no harm.
+fn is_origin(url: &str) -> bool {
+    let Ok(url) = url.trim().parse::<hyper::Uri>() else { return false };
+    let has_host =
+        url.authority().is_some_and(|part| !part.host().is_empty() && !part.as_str().contains('@'));
+    matches!(url.scheme_str(), Some("http" | "https")) && has_host
 }
 
 fn database(settings: &Settings, problems: &mut Vec<String>) -> Option<DatabaseUrl> {

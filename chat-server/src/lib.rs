@@ -33,7 +33,10 @@ mod survive;
 mod tokens;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ConfigError, Limits, LogFormat, Registration, Settings, Timers};
+pub use config::{
+    Config, ConfigError, ConfigTask, Invocation, Limits, LogFormat, Registration, Settings, Timers,
+    settings_document,
+};
 pub use secret::{MetricsToken, SecretKey};
 pub use server::{Server, StartError};
 pub use survive::log_panic;

@@ -10,6 +10,8 @@ use crate::support::server::credentials;
 use crate::support::{Client, Database, TestServer, http, on_each_backend, run};
 
 type Families = BTreeMap<String, Family>;
+/// A name, labels and a value.
+type Sample<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
 
 async fn scrape(server: &TestServer) -> Families {
     let answer = http::get(server.address, "/metrics", &[]).await;
@@ -77,7 +79,7 @@ fn real_traffic_is_counted() {
             assert_eq!(http::get(server.address, "/nowhere", &[]).await.status, 404);
 
             let now = scrape(&server).await;
-            let table: &[(&str, &[(&str, &str)], f64)] = &[
+            let table: &[Sample<'_>] = &[
                 ("chat_connections", &[("state", "signed_in")], 2.0),
                 ("chat_connections", &[("state", "not_yet")], 1.0),
                 ("chat_rooms", &[("state", "active")], 4.0),
