@@ -1,5 +1,7 @@
 //! The one place that reads time.
 
+use std::time::Duration;
+
 use chat_domain::Timestamp;
 
 /// Where the server takes time from.
@@ -9,6 +11,9 @@ pub trait Clock: Send + Sync + 'static {
 
     /// The wall clock's time, for what is stored and shown.
     fn wall(&self) -> Timestamp;
+
+    /// What has passed since some moment, as finely as the machine counts: to measure how long something takes.
+    fn elapsed(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -33,6 +38,10 @@ impl Clock for SystemClock {
 
     fn wall(&self) -> Timestamp {
         wall()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 }
 

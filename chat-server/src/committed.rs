@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chat_domain::{
     Command, CommandError, LeaveReason, Message, Outcome, RepositoryError, RoomId, RoomName, Seq, Timestamp,
@@ -29,16 +30,23 @@ pub(crate) struct Committed {
     node: Arc<Node>,
     store: Store,
     credit: Arc<Credit>,
+    /// When the batch that is being committed was taken.
+    began: Duration,
 }
 
 impl Committed {
     pub(crate) fn new(node: Arc<Node>, store: Store) -> Self {
-        Self { node, store, credit: Arc::default() }
+        Self { node, store, credit: Arc::default(), began: Duration::ZERO }
     }
 }
 
 impl CommitSink<Ticket> for Committed {
+    fn beginning(&mut self) {
+        self.began = self.node.clock.elapsed();
+    }
+
     fn committed(&mut self, batch: Vec<Completed<Ticket>>, _now: Timestamp) {
+        self.node.metrics.committed(batch.len(), self.node.clock.elapsed().saturating_sub(self.began));
         // Whoever waits for an answer that a panic swallowed is told `unavailable` in time, and tries again.
         survive_now("the news of a commit", || self.tell(batch));
     }
@@ -149,6 +157,7 @@ impl Committed {
             _ => None,
         };
         if let Some(message) = message {
+            self.node.metrics.stored(message.kind);
             report.add(&self.node, message);
         }
     }

@@ -1,19 +1,24 @@
 //! Settings: flag, then environment, then default. All problems are told at once.
 
+mod doc;
+mod invocation;
 mod limits;
 mod secrets;
+mod show;
 mod timers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chat_store::DatabaseUrl;
-use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use thiserror::Error;
+use tracing_subscriber::EnvFilter;
 
-use crate::secret::SecretKey;
+use crate::secret::{MetricsToken, SecretKey};
 
+pub use doc::settings_document;
+pub use invocation::{ConfigTask, Invocation};
 use limits::LimitSettings;
 pub use limits::Limits;
 pub use timers::Timers;
@@ -44,6 +49,12 @@ pub struct Settings {
     /// A file that holds the secret key.
     #[arg(long, env = "SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
+    /// The token that opens `/metrics`; without one only this machine reads them, and not through a proxy.
+    #[arg(long, env = "CHAT_METRICS_TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<String>,
+    /// A file that holds the token of `/metrics`.
+    #[arg(long, env = "CHAT_METRICS_TOKEN_FILE")]
+    pub metrics_token_file: Option<PathBuf>,
     /// The URL under which people reach the server, for instance `https://chat.example`.
     #[arg(long, env = "CHAT_PUBLIC_URL")]
     pub public_url: Option<String>,
@@ -96,6 +107,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// The secret; `None` is one in the data folder.
     pub secret_key: Option<SecretKey>,
+    /// Who has it reads the metrics; with `None` only this machine does.
+    pub metrics_token: Option<MetricsToken>,
     /// The URL under which people reach the server.
     pub public_url: Option<String>,
     /// Further allowed origins.
@@ -115,21 +128,6 @@ pub struct Config {
 #[error("{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
 
-impl Settings {
-    /// Reads the arguments and the environment. A variable that is set to nothing counts as not set.
-    ///
-    /// # Errors
-    /// What clap says of them; its `exit` prints that, and the help that was asked for.
-    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
-        let command = Self::command().mut_args(|argument| {
-            let is_empty =
-                argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-            if is_empty { argument.env(Resettable::Reset) } else { argument }
-        });
-        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
-    }
-}
-
 impl Config {
     /// Checks the settings.
     ///
@@ -145,16 +143,30 @@ impl Config {
             &mut problems,
         )
         .and_then(|secret| SecretKey::new(&secret));
+        let metrics_token = secrets::read(
+            "CHAT_METRICS_TOKEN",
+            settings.metrics_token.as_ref(),
+            settings.metrics_token_file.as_ref(),
+            &mut problems,
+        )
+        .and_then(|token| MetricsToken::new(&token));
         let is_sqlite = database.as_ref().is_some_and(|url| url.sqlite_path().is_some());
-        if database.is_some() && !is_sqlite && secret_key.is_none() {
+        let names_secret = settings.secret_key.is_some() || settings.secret_key_file.is_some();
+        if database.is_some() && !is_sqlite && !names_secret {
             problems.push(
                 "SECRET_KEY is required with PostgreSQL: all servers on one database share it".to_owned(),
             );
         }
-        for url in settings.public_url.iter().chain(&settings.allowed_origins) {
-            if !url.starts_with("https://") && !url.starts_with("http://") {
-                problems.push(format!("{url} is no origin: it begins with https:// or http://"));
+        let public = settings.public_url.iter().map(|url| ("CHAT_PUBLIC_URL", url));
+        let allowed = settings.allowed_origins.iter().map(|url| ("CHAT_ALLOWED_ORIGINS", url));
+        for (name, url) in public.chain(allowed) {
+            if !is_origin(url) {
+                let form = "https://HOST or http://HOST, with :PORT behind it if need be";
+                problems.push(format!("{name}: {url:?} is no origin; one looks like {form}"));
             }
+        }
+        if let Err(error) = EnvFilter::try_new(&settings.log) {
+            problems.push(format!("CHAT_LOG: {error}"));
         }
         match database {
             Some(database) if problems.is_empty() => Ok(Self {
@@ -162,6 +174,7 @@ impl Config {
                 data_dir: settings.data_dir.clone(),
                 database,
                 secret_key,
+                metrics_token,
                 public_url: settings.public_url.clone(),
                 allowed_origins: settings.allowed_origins.clone(),
                 trusted_proxies: settings.trusted_proxies.clone(),
@@ -172,6 +185,14 @@ impl Config {
             _ => Err(ConfigError(problems)),
         }
     }
+}
+
+/// Whether pages can come from there. A path behind it does no harm.
+fn is_origin(url: &str) -> bool {
+    let Ok(url) = url.trim().parse::<hyper::Uri>() else { return false };
+    let has_host =
+        url.authority().is_some_and(|part| !part.host().is_empty() && !part.as_str().contains('@'));
+    matches!(url.scheme_str(), Some("http" | "https")) && has_host
 }
 
 fn database(settings: &Settings, problems: &mut Vec<String>) -> Option<DatabaseUrl> {

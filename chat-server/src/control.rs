@@ -36,9 +36,11 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
         match node.read(move |repository| News::read(repository, seen)).await {
             Ok(news) => {
                 is_away = false;
+                node.metrics.database(true);
                 seen = survive_now("the control log", || news.obey(&node)).flatten().unwrap_or(seen);
             }
             Err(Failure { message, .. }) => {
+                node.metrics.database(false);
                 if !std::mem::replace(&mut is_away, true) {
                     tracing::warn!(message, "the control log can't be read");
                 }

@@ -9,6 +9,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Settings};
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::node::metrics::Waiting;
 use crate::server::new_node;
 use crate::store_access::{ReadWork, StoreAccess, Ticket};
 
@@ -22,6 +23,10 @@ impl StoreAccess for Defect {
 
     fn read(&self, _: ReadWork) -> Result<(), Failure> {
         panic!("a defect")
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting::default()
     }
 
     fn stop(&self) {}

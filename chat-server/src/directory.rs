@@ -5,6 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use chat_domain::{AccessError, Room, RoomId, RoomName};
 
+use crate::node::metrics::RoomCounts;
+
 /// What the node keeps of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownRoom {
@@ -42,6 +44,13 @@ impl Directory {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let room = known.by_name.get(name).ok_or(AccessError::UnknownRoom)?;
         if room.is_active { Ok(room.id) } else { Err(AccessError::RoomArchived) }
+    }
+
+    /// How many rooms there are.
+    pub(crate) fn counts(&self) -> RoomCounts {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let active = known.by_name.values().filter(|room| room.is_active).count();
+        RoomCounts { active, archived: known.by_name.len().saturating_sub(active) }
     }
 
     /// The name of a room.

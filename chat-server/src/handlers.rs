@@ -67,7 +67,7 @@ pub(crate) async fn handle<W: SocketWriter>(
     match answer {
         Ok(None) => {}
         Ok(Some(event)) => shard.answer(key, id.as_deref(), &event)?,
-        Err(failure) => shard.answer(key, id.as_deref(), &failure.into_event())?,
+        Err(failure) => shard.refuse(key, id.as_deref(), failure)?,
     }
     Ok(legibility)
 }

@@ -8,6 +8,7 @@ mod device;
 mod health;
 mod login;
 mod logout;
+mod metrics;
 mod page;
 mod password;
 mod policy;
@@ -33,6 +34,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::node::metrics::Transport;
 use crate::shard::Shard;
 use crate::survive::survive;
 
@@ -59,8 +61,11 @@ pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, p
     let service = service_fn(move |request| {
         let shard = Rc::clone(&shard);
         async move {
-            let answer = survive("a request", route(&shard, request, peer)).await;
-            let mut answer = answer.unwrap_or_else(|| answer::refused(Failure::panicked().into()));
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let handled = survive("a request", route(&shard, request, peer)).await;
+            let handled = handled.unwrap_or_else(|| Err(Failure::panicked().into()));
+            count(&shard.node, &method, &path, handled.as_ref().err());
+            let mut answer = handled.unwrap_or_else(answer::refused);
             answer::secure(&mut answer, &shard.node);
             Ok::<_, Infallible>(answer)
         }
@@ -82,14 +87,12 @@ pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, p
 }
 
 /// Finds what a request asks for.
-async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
-    if let Err(refused) = policy::check(&request) {
-        return answer::refused(refused);
-    }
+async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, peer: SocketAddr) -> Handled {
+    policy::check(&request)?;
     let node = Arc::clone(&shard.node);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let answer = match (&method, path.as_str()) {
+    match (&method, path.as_str()) {
         (&Method::GET, "/ws") => upgrade::handle(shard, request, peer).await,
         (&Method::POST, "/api/v1/register") => register::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/login") => login::handle(&node, request, peer).await,
@@ -102,10 +105,23 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
         (&Method::GET | &Method::HEAD, "/login") => Ok(page::login(&node)),
         (&Method::GET | &Method::HEAD, "/healthz") => Ok(answer::text("ok\n")),
         (&Method::GET | &Method::HEAD, "/readyz") => Ok(health::ready(&node).await),
+        (&Method::GET | &Method::HEAD, "/metrics") => metrics::handle(&node, &request, peer),
         (&Method::GET | &Method::HEAD, asset) if asset.starts_with(page::ASSETS) => page::asset(asset),
         (_, known) => Err(not_there(known)),
-    };
-    answer.unwrap_or_else(answer::refused)
+    }
+}
+
+/// Counts what a request came to.
+fn count(node: &Node, method: &Method, path: &str, refused: Option<&answer::Refused>) {
+    let code = refused.map(|refused| refused.failure.code);
+    if let Some(code) = code {
+        node.metrics.refused(Transport::Http, code);
+    }
+    match (method, path) {
+        (&Method::POST, "/api/v1/login") => node.metrics.login(code),
+        (&Method::POST, "/api/v1/register") => node.metrics.registration(code),
+        _ => {}
+    }
 }
 
 /// A path or a method that isn't there.
@@ -115,7 +131,7 @@ fn not_there(path: &str) -> answer::Refused {
         "/api/v1/register" | "/api/v1/login" | "/api/v1/logout" | "/api/v1/password" => "POST",
         "/api/v1/sessions" => "GET, HEAD",
         "/api/v1/sessions/revoke" => "POST",
-        "/" | "/chat" | "/login" | "/healthz" | "/readyz" => "GET, HEAD",
+        "/" | "/chat" | "/login" | "/healthz" | "/readyz" | "/metrics" => "GET, HEAD",
         asset if asset.starts_with(page::ASSETS) => "GET, HEAD",
         _ => return answer::Refused::not_found(),
     };

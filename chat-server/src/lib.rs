@@ -23,6 +23,7 @@ mod http;
 mod node;
 mod origins;
 mod passwords;
+mod process;
 mod random;
 mod secret;
 mod server;
@@ -32,6 +33,10 @@ mod survive;
 mod tokens;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ConfigError, Limits, LogFormat, Registration, Settings, Timers};
+pub use config::{
+    Config, ConfigError, ConfigTask, Invocation, Limits, LogFormat, Registration, Settings, Timers,
+    settings_document,
+};
+pub use secret::{MetricsToken, SecretKey};
 pub use server::{Server, StartError};
 pub use survive::log_panic;

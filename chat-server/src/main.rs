@@ -1,11 +1,13 @@
 //! Reads the settings, starts the server, and stops it at a signal.
 #![forbid(unsafe_code)]
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
-use chat_server::{Config, LogFormat, Registration, Server, Settings};
+use chat_server::{
+    Config, ConfigTask, Invocation, LogFormat, Registration, Server, Settings, settings_document,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -13,15 +15,32 @@ use tracing_subscriber::EnvFilter;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let settings = match Settings::read(std::env::args_os()) {
-        Ok(settings) => settings,
+    let invocation = match Invocation::read(std::env::args_os()) {
+        Ok(invocation) => invocation,
         Err(error) => error.exit(),
     };
-    let config = match Config::from_settings(&settings) {
+    match invocation.task {
+        None => serve(&invocation),
+        Some(ConfigTask::Show) => {
+            if invocation.config().is_err() {
+                eprintln!("these settings can't be used; `chat-server config check` says why");
+            }
+            print(&invocation.show())
+        }
+        Some(ConfigTask::Doc) => print(&settings_document()),
+        Some(ConfigTask::Check) => match invocation.config() {
+            Ok(_) => print("OK\n"),
+            Err(error) => fail(USAGE, &error.to_string()),
+        },
+    }
+}
+
+fn serve(invocation: &Invocation) -> ExitCode {
+    let config = match invocation.config() {
         Ok(config) => config,
         Err(error) => return fail(USAGE, &error.to_string()),
     };
-    if let Err(error) = log(&settings) {
+    if let Err(error) = log(&invocation.settings) {
         return fail(USAGE, &error);
     }
     std::panic::set_hook(Box::new(chat_server::log_panic));
@@ -82,6 +101,12 @@ fn log(settings: &Settings) -> Result<(), String> {
         LogFormat::Json => builder.json().try_init(),
     };
     installed.map_err(|error| format!("the log could not be started: {error}"))
+}
+
+/// Prints what was asked for. Whoever stops reading has seen enough.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
 }
 
 fn fail(code: u8, message: &str) -> ExitCode {

@@ -1,6 +1,7 @@
 //! What all shards of this node share.
 
 pub(crate) mod connections;
+pub(crate) mod metrics;
 pub(crate) mod presence;
 pub(crate) mod rates;
 pub(crate) mod sightings;
@@ -26,6 +27,7 @@ use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::connections::Connections;
+use crate::node::metrics::Metrics;
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
 use crate::node::sightings::Sightings;
@@ -33,6 +35,7 @@ use crate::node::tops::Tops;
 use crate::node::visitors::Visitors;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
+use crate::secret::MetricsToken;
 use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreAccess, Ticket};
 use crate::tokens::Tokens;
@@ -44,6 +47,9 @@ pub(crate) struct Node {
     /// What an operator should know of the database.
     pub(crate) warnings: Vec<String>,
     pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    /// Who has it reads the metrics; without one only this machine does.
+    pub(crate) metrics_token: Option<MetricsToken>,
     pub(crate) timers: Timers,
     pub(crate) registration: Registration,
     pub(crate) origins: Origins,

@@ -54,6 +54,11 @@ impl Passwords {
         .await
     }
 
+    /// How many hashes wait for a thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.threads.queued()
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
         let job = move || {

@@ -21,6 +21,7 @@ use crate::data_dir::{DataDirError, DataDirLock};
 use crate::directory::Directory;
 use crate::node::Node;
 use crate::node::connections::Connections;
+use crate::node::metrics::Metrics;
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
 use crate::node::sightings::Sightings;
@@ -199,6 +200,8 @@ pub(crate) fn new_node(
         clock: Arc::clone(&clock),
         warnings,
         limits: config.limits.clone(),
+        metrics: Metrics::new(clock.wall()),
+        metrics_token: config.metrics_token.clone(),
         timers: config.timers,
         registration: config.registration,
         origins: Origins::new(config.public_url.as_deref(), &config.allowed_origins, address),

@@ -28,6 +28,7 @@ use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
+use crate::node::metrics::Transport;
 use crate::shard::inbox::Inbox;
 use crate::shard::requests::Requests;
 use crate::shard::rooms::Rooms;
@@ -128,6 +129,12 @@ impl<W: SocketWriter> Shard<W> {
         event: &ServerEvent,
     ) -> Result<(), Gone> {
         self.push(key, frame::of_event(event, re))
+    }
+
+    /// Answers a request with a failure, and counts it.
+    pub(crate) fn refuse(&self, key: ConnectionKey, re: Option<&str>, failure: Failure) -> Result<(), Gone> {
+        self.node.metrics.refused(Transport::WebSocket, failure.code);
+        self.answer(key, re, &failure.into_event())
     }
 
     /// Marks a connection as having something to write, and wakes the dispatcher.
@@ -235,6 +242,7 @@ impl<W: SocketWriter> Shard<W> {
             true
         });
         if began == Ok(true) {
+            self.node.metrics.closed(code);
             tracing::debug!(code = code.code(), reason = code.reason(), serial = key.serial, "closing");
             self.touch(key.slot);
         }

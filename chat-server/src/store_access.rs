@@ -5,6 +5,7 @@ use chat_store::{Store, WorkerPool, Writer};
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
+use crate::node::metrics::Waiting;
 
 /// Something to be read in one snapshot. It gets the repository, or why there is none.
 pub(crate) type ReadWork = Box<dyn FnOnce(Result<&mut dyn Repository, RepositoryError>) + Send>;
@@ -27,6 +28,9 @@ pub(crate) trait StoreAccess: Send + Sync {
 
     /// Queues something to be read.
     fn read(&self, work: ReadWork) -> Result<(), Failure>;
+
+    /// How much waits.
+    fn waiting(&self) -> Waiting;
 
     /// Commits what is queued, and takes nothing more.
     fn stop(&self);
@@ -67,6 +71,11 @@ impl StoreAccess for StoreThreads {
             }
         };
         self.readers.submit(job).map_err(|_| Failure::overloaded())
+    }
+
+    fn waiting(&self) -> Waiting {
+        let writer = self.writer.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Waiting { commands: writer.as_ref().map_or(0, Writer::queued), reads: self.readers.queued() }
     }
 
     fn stop(&self) {

@@ -39,6 +39,9 @@ impl Default for WriterOptions {
 
 /// What the writer tells of each batch, on its own thread.
 pub trait CommitSink<T>: Send + 'static {
+    /// A batch is taken and about to be committed.
+    fn beginning(&mut self) {}
+
     /// A batch is committed, or has failed; its results say which. `now` is when its rows were stored.
     fn committed(&mut self, batch: Vec<Completed<T>>, now: Timestamp);
 
@@ -133,6 +136,7 @@ fn write_batches<T>(
     loop {
         sink.wait_for_credit();
         let Some(batch) = queue.take_batch() else { return };
+        sink.beginning();
         let now = clock();
         let completed = commit(store, now, batch);
         sink.committed(completed, now);

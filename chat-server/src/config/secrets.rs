@@ -9,19 +9,28 @@ pub(super) fn read(
     file: Option<&PathBuf>,
     problems: &mut Vec<String>,
 ) -> Option<String> {
-    match (value, file) {
+    let (from, text) = match (value, file) {
         (Some(_), Some(_)) => {
             problems.push(format!("{name} and {name}_FILE are both set; one is enough"));
-            None
+            return None;
         }
-        (Some(value), None) => Some(value.clone()),
-        (None, Some(path)) => match std::fs::read_to_string(path) {
-            Ok(text) => Some(text.trim().to_owned()),
-            Err(error) => {
-                problems.push(format!("{name}_FILE {}: {error}", path.display()));
-                None
+        (Some(value), None) => (name.to_owned(), value.clone()),
+        (None, Some(path)) => {
+            let from = format!("{name}_FILE {}", path.display());
+            match std::fs::read_to_string(path) {
+                Ok(text) => (from, text),
+                Err(error) => {
+                    problems.push(format!("{from}: {error}"));
+                    return None;
+                }
             }
-        },
-        (None, None) => None,
+        }
+        (None, None) => return None,
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        problems.push(format!("{from}: there is nothing in it"));
+        return None;
     }
+    Some(text.to_owned())
 }

@@ -74,7 +74,7 @@ async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
                 (bad.id, Failure::new(bad.code, bad.message))
             }
         };
-        let answered = reader.shard.answer(reader.key, id.as_deref(), &failure.into_event());
+        let answered = reader.shard.refuse(reader.key, id.as_deref(), failure);
         answered.map_err(|Gone| None)?;
     }
 }

@@ -21,13 +21,8 @@ pub(super) enum Credentials {
 
 /// Reads a request's credentials; a bearer token goes before a cookie.
 pub(super) fn read(node: &Node, headers: &HeaderMap) -> Credentials {
-    if let Some(field) = headers.get(AUTHORIZATION) {
-        let token = field.to_str().ok().and_then(|field| {
-            let (scheme, token) = field.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-        });
-        // A header that can't be read is a token that nobody has.
-        return Credentials::Bearer(token.unwrap_or_default());
+    if let Some(token) = bearer(headers) {
+        return Credentials::Bearer(token.to_owned());
     }
     let name = cookie_name(node);
     let pairs = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
@@ -57,6 +52,15 @@ pub(super) fn read_allowed(node: &Node, headers: &HeaderMap) -> Result<Credentia
 /// Who is signed in with these credentials, for what is not for strangers.
 pub(super) async fn require(node: &Node, credentials: &Credentials) -> Result<SignedIn, Failure> {
     sign_in(node, credentials).await?.ok_or_else(Failure::unauthenticated)
+}
+
+/// The token of `Authorization: Bearer TOKEN`. A header that can't be read is a token that nobody has: an empty one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let token = headers.get(AUTHORIZATION)?.to_str().ok().and_then(|field| {
+        let (scheme, token) = field.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    Some(token.unwrap_or_default())
 }
 
 /// Who is signed in with these credentials.

@@ -71,6 +71,11 @@ impl Connections {
         self.of_user(user_id)
     }
 
+    /// How many connections there are, over all people.
+    pub(crate) fn count(&self) -> usize {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+    }
+
     /// A person's connections.
     pub(crate) fn of_user(&self, user_id: UserId) -> Vec<ConnectionAddress> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner).get(&user_id).cloned().unwrap_or_default()

@@ -39,6 +39,11 @@ impl Visitors {
         held.by_address.insert(address, of_address + 1);
         Some(Visit { visitors: Arc::clone(self), address })
     }
+
+    /// How many connections are open.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
 }
 
 impl Drop for Visit {

@@ -14,6 +14,7 @@ use crate::frame;
 use crate::random;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
+use crate::shard::requests::Waiting;
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{ConnectionKey, Shard};
 use crate::survive::{survive, survive_now};
@@ -119,16 +120,16 @@ impl<W: SocketWriter> Shard<W> {
 
     fn answer_commit(&self, request: u64, answer: Result<Ack, Failure>) {
         let Some(waiting) = self.requests.borrow_mut().take(request) else { return };
-        let event = match answer {
-            Ok(ack) => ServerEvent::Ack(ack),
-            Err(failure) => failure.into_event(),
-        };
-        self.settle(waiting.connection, waiting.re.as_deref(), &event);
+        self.settle(&waiting, answer);
     }
 
     /// Answers a send, and lets a reader go on that waited for fewer of them to be under way.
-    fn settle(&self, key: ConnectionKey, re: Option<&str>, event: &ServerEvent) {
-        let _ = self.answer(key, re, event);
+    fn settle(&self, waiting: &Waiting, answer: Result<Ack, Failure>) {
+        let (key, re) = (waiting.connection, waiting.re.as_deref());
+        let _ = match answer {
+            Ok(ack) => self.answer(key, re, &ServerEvent::Ack(ack)),
+            Err(failure) => self.refuse(key, re, failure),
+        };
         let _ = self.with(key, |connection| {
             connection.in_flight = connection.in_flight.saturating_sub(1);
             if connection.is_reader_waiting && connection.in_flight < IN_FLIGHT_MAX {
@@ -246,7 +247,7 @@ impl<W: SocketWriter> Shard<W> {
     fn answer_late(&self, now: Timestamp) {
         let late = self.requests.borrow_mut().take_late(now);
         for waiting in late {
-            self.settle(waiting.connection, waiting.re.as_deref(), &Failure::unavailable().into_event());
+            self.settle(&waiting, Err(Failure::unavailable()));
         }
     }
 

@@ -68,6 +68,11 @@ impl Inbox {
         }
     }
 
+    /// How many events wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Wakes the dispatcher.
     pub(crate) fn wake(&self) {
         self.notify.notify_one();
