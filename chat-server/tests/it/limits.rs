@@ -1,6 +1,6 @@
 //! Limits: what happens at each of them, and that nobody else notices.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Client, Database, TestServer, http, run};
 
@@ -41,6 +41,147 @@ fn too_many_sign_ins_are_refused() {
             429,
             "not believed"
         );
+    });
+}
+
+/// Asks so often at once; gives back how many were answered before the first `rate_limited`, and its time to wait.
+async fn answered_until_refused(client: &mut Client, event: &Value) -> (usize, u64) {
+    for answered in 0.. {
+        let answer = client.ask(event.clone()).await;
+        if answer["code"] == "rate_limited" {
+            return (answered, answer["retry_after_ms"].as_u64().unwrap());
+        }
+        assert_ne!(answer["type"], "error", "{answer}");
+    }
+    unreachable!("every answer is looked at")
+}
+
+#[test]
+fn joins_history_and_read_marks_have_rates_of_their_own_per_person() {
+    run(async {
+        let server = TestServer::start_with(Database::sqlite(), |config| {
+            config.limits.joins_per_second = Some(1);
+            config.limits.history_per_second = Some(1);
+            config.limits.marks_per_second = Some(1);
+        });
+        let mut ann = Client::sign_up(&server, "ann").await;
+        let mut bob = Client::sign_up(&server, "bob").await;
+        bob.join("general").await;
+        let join = json!({"type": "join_room", "room": "general"});
+        let history = json!({"type": "get_history", "room": "general", "before": 9});
+        let mark = json!({"type": "mark_read", "room": "general", "seq": 1});
+        // A slow machine may get some of the refill in between.
+        for (event, at_once) in [(join, 20), (history.clone(), 5), (mark, 5)] {
+            let (answered, wait_ms) = answered_until_refused(&mut ann, &event).await;
+            assert!((at_once..at_once + 10).contains(&answered), "{answered} of {event}");
+            assert!((1..=1_000).contains(&wait_ms), "{wait_ms} after {event}");
+        }
+        let leave = json!({"type": "leave_room", "room": "general"});
+        assert_eq!(ann.refused(leave).await, "rate_limited", "leaving counts as joining");
+        assert_eq!(
+            ann.refused(json!({"type": "get_rooms"})).await,
+            "rate_limited",
+            "the list counts as history"
+        );
+        ann.say("general", "sending is another matter", "k").await;
+        assert_eq!(bob.ask(history.clone()).await["type"], "history", "others are not concerned");
+        let again = async { while ann.ask(history.clone()).await["type"] != "history" {} };
+        tokio::time::timeout(crate::support::DEADLINE, again).await.unwrap();
+    });
+}
+
+#[test]
+fn too_much_typing_is_refused_and_harms_nothing_else() {
+    run(async {
+        let server =
+            TestServer::start_with(Database::sqlite(), |config| config.limits.typing_per_second = Some(1));
+        let mut ann = Client::sign_up(&server, "ann").await;
+        ann.join("general").await;
+        for _ in 0..100 {
+            ann.send(json!({"type": "typing_start", "room": "general"})).await;
+        }
+        let refused = ann.everything().await;
+        let refused: Vec<_> = refused.iter().filter(|event| event["code"] == "rate_limited").collect();
+        assert!((85..=95).contains(&refused.len()), "{} of 100 were refused", refused.len());
+        assert!(refused.iter().all(|event| event["retry_after_ms"].as_u64().is_some_and(|ms| ms <= 1_000)));
+        ann.say("general", "sending is another matter", "k").await;
+    });
+}
+
+/// Headers of a request that a trusted proxy forwards from an address.
+fn from(address: &str) -> [(&'static str, String); 1] {
+    [("X-Forwarded-For", address.to_owned())]
+}
+
+#[test]
+fn an_address_opens_so_many_connections_and_a_whole_ipv6_network_is_one() {
+    run(async {
+        let server = TestServer::start_with(Database::sqlite(), |config| {
+            config.limits.connections_per_minute = Some(3);
+            config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        });
+        let status = async |address: &str| {
+            let headers = from(address);
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            match Client::connect(&server, &headers).await {
+                Ok(_) => 101,
+                Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
+                    assert!(answer.headers().contains_key("retry-after"));
+                    answer.status().as_u16()
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        for address in ["203.0.113.7", "203.0.113.7", "203.0.113.7"] {
+            assert_eq!(status(address).await, 101);
+        }
+        assert_eq!(status("203.0.113.7").await, 429);
+        assert_eq!(status("::ffff:203.0.113.7").await, 429, "the same address, written as IPv6");
+        assert_eq!(status("6.6.6.6, 203.0.113.7").await, 429, "what the client wrote itself is not believed");
+        assert_eq!(status("203.0.113.8").await, 101, "another address");
+        for (host, wanted) in [("1", 101), ("2", 101), ("ffff:1", 101), ("3", 429)] {
+            assert_eq!(status(&format!("2001:db8::{host}")).await, wanted, "{host}");
+        }
+        assert_eq!(status("2001:db8:0:1::1").await, 101, "the next network");
+        for _ in 0..10 {
+            assert_eq!(status("127.0.0.1").await, 101, "this machine's own address has no such limit");
+        }
+    });
+}
+
+#[test]
+fn a_guesser_waits_longer_and_longer_and_the_owner_signs_in_elsewhere() {
+    run(async {
+        let server = TestServer::start_with(Database::sqlite(), |config| {
+            config.limits.logins_per_minute = Some(1_000_000);
+            config.limits.login_failures = Some(3);
+            config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        });
+        server.sign_up("ann").await;
+        let login = async |name: &str, password: &str, address: &str| {
+            let body = json!({"username": name, "password": password});
+            let headers = from(address);
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = http::post(server.address, "/api/v1/login", &body, &headers).await;
+            (answer.status, answer.json()["retry_after_ms"].as_u64())
+        };
+        for name in ["ann", "nobody"] {
+            for _ in 0..3 {
+                assert_eq!(login(name, "a wrong guess", "203.0.113.7").await, (401, None), "{name}");
+            }
+            let (status, wait_ms) = login(name, "a wrong guess", "203.0.113.7").await;
+            assert_eq!(status, 429, "{name}");
+            assert!((1..=1_000).contains(&wait_ms.unwrap()), "{wait_ms:?} for {name}");
+        }
+        let right = "password of ann";
+        assert_eq!(login("ann", right, "203.0.113.7").await.0, 429, "right or wrong is not told meanwhile");
+        assert_eq!(login("ann", right, "198.51.100.9").await.0, 200, "the owner is not locked out");
+        let waited = async { while login("ann", right, "203.0.113.7").await.0 != 200 {} };
+        tokio::time::timeout(crate::support::DEADLINE, waited).await.unwrap();
+        for _ in 0..3 {
+            let (status, _) = login("ann", "a wrong guess", "203.0.113.7").await;
+            assert_eq!(status, 401, "whoever has signed in begins anew");
+        }
     });
 }
 
