@@ -23,3 +23,4 @@ mod rooms;
 mod sessions;
 mod settings;
 mod sign_in;
+mod timeouts;
