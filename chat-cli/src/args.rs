@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chat_domain::{DisplayName, RoomDescription, RoomName, Username};
+use chat_domain::{DisplayName, RoomDescription, RoomName, SessionId, Username};
 use clap::{Args, Parser, Subcommand};
 
 /// People that `seed` makes, at most.
@@ -22,7 +22,7 @@ Exit codes:
   1  failed
   2  wrong usage, configuration or value
   3  the database is not in the wanted state (none there, or migrations pending)
-  4  no such user or room
+  4  no such user, session or room
   5  a user or room of that name exists already
   7  the database can't be reached
 
@@ -129,6 +129,10 @@ pub(crate) enum User {
     Disable(Named),
     /// Lets a disabled user in again.
     Enable(Named),
+    /// Lists the sessions of a user: the devices that are signed in, those seen last first.
+    Sessions(Named),
+    /// Signs a user out, at once: on every device, or on one.
+    SignOut(SignOut),
 }
 
 /// A user to be added.
@@ -167,6 +171,16 @@ pub(crate) struct PasswordSource {
 pub(crate) struct Named {
     /// The user name.
     pub(crate) name: Username,
+}
+
+/// Which devices to sign out.
+#[derive(Debug, Args)]
+pub(crate) struct SignOut {
+    /// The user name.
+    pub(crate) name: Username,
+    /// Only this session; `user sessions` lists them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<SessionId>,
 }
 
 /// What to do with rooms.

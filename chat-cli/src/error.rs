@@ -2,7 +2,7 @@
 
 use chat_domain::{
     AddRoomError, ArchiveRoomError, ChangeUserError, CommandError, JoinRoomError, RegisterUserError,
-    RepositoryError, RoomName, SendMessageError, Username,
+    RepositoryError, RoomName, SendMessageError, SessionId, Username,
 };
 use chat_store::OpenError;
 use thiserror::Error;
@@ -33,6 +33,14 @@ pub(crate) enum CliError {
     /// No such user.
     #[error("there is no user {0}")]
     UnknownUser(Username),
+    /// No such session.
+    #[error("there is no session {id} of user {name}")]
+    UnknownSession {
+        /// Whose.
+        name: Username,
+        /// Which.
+        id: SessionId,
+    },
     /// No such room.
     #[error("there is no room {0}")]
     UnknownRoom(RoomName),
@@ -97,6 +105,9 @@ impl CliError {
             ),
             Self::Open(error) => open_row(error),
             Self::UnknownUser(_) => (4, "unknown_user", "`chat-cli user list` shows the users there are"),
+            Self::UnknownSession { .. } => {
+                (4, "unknown_session", "`chat-cli user sessions NAME` shows the sessions there are")
+            }
             Self::UnknownRoom(_) => {
                 (4, "unknown_room", "`chat-cli room list --all` shows the rooms there are")
             }

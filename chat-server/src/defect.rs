@@ -34,6 +34,11 @@ impl StoreAccess for Defect {
 
 /// A node that knows the room `general`.
 pub(crate) fn node() -> Arc<Node> {
+    node_on(Box::new(Defect))
+}
+
+/// A node on a store, that knows the room `general`.
+pub(crate) fn node_on(store: Box<dyn StoreAccess>) -> Arc<Node> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let settings = Settings::parse_from(["chat-server", "--secret-key", "of a test", "--data-dir", folder]);
@@ -50,6 +55,6 @@ pub(crate) fn node() -> Arc<Node> {
         members: 0,
         announces_members: false,
     }]);
-    assert!(node.store.set(Box::new(Defect)).is_ok());
+    assert!(node.store.set(store).is_ok());
     Arc::new(node)
 }

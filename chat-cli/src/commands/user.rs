@@ -1,5 +1,7 @@
 //! `chat-cli user`: adds, lists and changes users.
 
+mod sessions;
+
 use chat_domain::{
     DisplayName, PasswordHash, RegisterUser, User, Username, change_password, disable_user, enable_user,
     register_user,
@@ -35,6 +37,8 @@ pub(super) fn run(command: &args::User, database: &Database, clock: Clock) -> Re
         args::User::Passwd(request) => passwd(request, &opened, clock),
         args::User::Disable(args::Named { name }) => disable(name, &opened, clock),
         args::User::Enable(args::Named { name }) => enable(name, &opened, clock),
+        args::User::Sessions(args::Named { name }) => sessions::list(name, &opened, clock),
+        args::User::SignOut(request) => sessions::sign_out(request, &opened, clock),
     }
 }
 

@@ -9,3 +9,4 @@ mod room;
 mod seed;
 mod usage;
 mod user;
+mod user_sessions;

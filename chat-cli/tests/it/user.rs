@@ -1,17 +1,23 @@
 //! `chat-cli user`.
 
-use chat_domain::{ControlAction, OpenSession, PasswordHash, TokenHash, User, Username, open_session};
+use chat_domain::{
+    ControlAction, DeviceName, OpenSession, PasswordHash, Session, Timestamp, TokenHash, User, Username,
+    open_session,
+};
 use chat_store::password::{PasswordHasher, PasswordParams, Verdict};
 use serde_json::json;
 
 use crate::chat::{Chat, PASSWORD, on_every_database};
 
-fn migrated(chat: &Chat) -> &Chat {
+/// How long the sessions of these tests last, in milliseconds.
+pub(crate) const LIFETIME_MS: i64 = 1_000_000_000;
+
+pub(crate) fn migrated(chat: &Chat) -> &Chat {
     chat.must(&["migrate", "up"]);
     chat
 }
 
-fn find(chat: &Chat, name: &str) -> (User, Option<PasswordHash>) {
+pub(crate) fn find(chat: &Chat, name: &str) -> (User, Option<PasswordHash>) {
     let name = Username::new(name).unwrap();
     chat.read(|repository| {
         let user = repository.find_user_by_name(&name)?.unwrap();
@@ -29,19 +35,30 @@ fn verifies(hash: Option<PasswordHash>, password: &str) -> bool {
 /// Signs a device of a user in; the returned token finds it.
 fn sign_in(chat: &Chat, user: &User) -> TokenHash {
     let token_hash = TokenHash::new([7; 32]);
+    open(chat, user, token_hash, None, user.created_at);
+    token_hash
+}
+
+/// Opens a session that does not end within a test.
+pub(crate) fn open(
+    chat: &Chat,
+    user: &User,
+    token_hash: TokenHash,
+    device: Option<&str>,
+    now: Timestamp,
+) -> Session {
     let request = OpenSession {
         user_id: user.id(),
         verified: None,
         token_hash,
-        device: None,
-        lifetime_ms: 1_000_000,
-        idle_ms: 1_000_000,
+        device: device.and_then(DeviceName::cleaned),
+        lifetime_ms: LIFETIME_MS,
+        idle_ms: LIFETIME_MS,
     };
-    chat.write(|repository| Ok(open_session(repository, user.created_at, &request).unwrap()));
-    token_hash
+    chat.write(|repository| Ok(open_session(repository, now, &request).unwrap()))
 }
 
-fn is_signed_in(chat: &Chat, token_hash: &TokenHash) -> bool {
+pub(crate) fn is_signed_in(chat: &Chat, token_hash: &TokenHash) -> bool {
     chat.read(|repository| repository.find_session(token_hash)).is_some()
 }
 
@@ -175,7 +192,7 @@ fn a_disabled_user_is_signed_out_everywhere_and_may_be_enabled_again() {
 fn an_unknown_user_is_not_found() {
     on_every_database(|chat| {
         migrated(chat);
-        for command in ["disable", "enable", "passwd"] {
+        for command in ["disable", "enable", "passwd", "sessions", "sign-out"] {
             chat.run(&["user", command, "nobody"]).expect_error(4, "there is no user nobody");
         }
         let refused = chat.run(&["--json", "user", "disable", "nobody"]).expect_code(4);

@@ -1,26 +1,36 @@
-//! What becomes of a connection whose request meets a defect of the server.
+//! What becomes of a connection whose request meets a defect of the server, and of one whose right ends while it begins.
 
 use std::rc::Rc;
+use std::sync::Mutex;
+use std::time::Duration;
 
+use chat_domain::repository::Users;
 use chat_domain::{
-    DisplayName, Session, SessionId, SignedIn, Timestamp, User, UserId, UserSummary, Username,
+    Command, DisplayName, MemoryRepository, NewUser, OpenSession, Session, SessionId, SignedIn, Timestamp,
+    TokenHash, User, UserId, UserSummary, Username, open_session,
 };
 use futures_util::{SinkExt, StreamExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Admission, serve};
-use crate::defect::node;
+use crate::defect::{node, node_on};
+use crate::failure::Failure;
 use crate::shard::{Shard, dispatcher};
+use crate::store_access::{ReadWork, StoreAccess, Ticket};
+
+/// How long a test waits for something that must come.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 fn ann() -> SignedIn {
     let username = Username::new("ann").unwrap();
     let summary = UserSummary { id: UserId::new(1), display_name: DisplayName::from(&username), username };
     let (created_at, expires_at) = (Timestamp::default(), Timestamp::from_unix_ms(i64::MAX));
     let session = Session {
-        id: SessionId::new(1),
+        id: SessionId::new(2),
         user_id: UserId::new(1),
         created_at,
         last_seen_at: created_at,
@@ -30,12 +40,18 @@ fn ann() -> SignedIn {
 }
 
 /// A connection of ann's, after its handshake and its welcome.
-async fn connect(shard: &Rc<Shard<tokio::net::tcp::OwnedWriteHalf>>) -> WebSocketStream<TcpStream> {
+async fn connect(shard: &Rc<Shard<OwnedWriteHalf>>) -> WebSocketStream<TcpStream> {
+    connect_admitted(shard, Admission::SignedIn(ann(), shard.node.connections.closings())).await
+}
+
+async fn connect_admitted(
+    shard: &Rc<Shard<OwnedWriteHalf>>,
+    admission: Admission,
+) -> WebSocketStream<TcpStream> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     let halves = server.into_split();
-    let admission = Admission::SignedIn(ann(), shard.node.connections.closings());
     tokio::task::spawn_local(serve(Rc::clone(shard), halves, Vec::new(), admission));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     assert!(client.next().await.unwrap().unwrap().into_text().unwrap().contains("connected"));
@@ -62,5 +78,73 @@ fn a_panic_in_a_handler_ends_one_connection_with_1011_and_no_other() {
         }
         other.send(Message::text(r#"{"type":"ping"}"#)).await.unwrap();
         assert!(other.next().await.unwrap().unwrap().into_text().unwrap().contains("pong"));
+    });
+}
+
+/// A store that can be read.
+struct Memory(Mutex<MemoryRepository>);
+
+impl StoreAccess for Memory {
+    fn submit(&self, _: Command, _: Ticket) -> Result<(), Failure> {
+        Err(Failure::overloaded())
+    }
+
+    fn read(&self, work: ReadWork) -> Result<(), Failure> {
+        work(Ok(&mut *self.0.lock().unwrap()));
+        Ok(())
+    }
+
+    fn stop(&self) {}
+}
+
+/// A chat in which ann is registered, with her session if it has not ended.
+fn chat(has_session: bool, is_disabled: bool) -> Box<Memory> {
+    let mut chat = MemoryRepository::new("epoch");
+    let UserSummary { id, username, display_name } = ann().user.summary;
+    let created_at = Timestamp::default();
+    chat.add_user(&NewUser { username, display_name, password_hash: None, created_at }).unwrap();
+    if has_session {
+        let request = OpenSession {
+            user_id: id,
+            verified: None,
+            token_hash: TokenHash::new([0; 32]),
+            device: None,
+            lifetime_ms: 1,
+            idle_ms: 1,
+        };
+        let session = open_session(&mut chat, created_at, &request).unwrap();
+        assert_eq!(session.id, ann().session.id);
+    }
+    chat.set_user_disabled(id, is_disabled).unwrap();
+    Box::new(Memory(Mutex::new(chat)))
+}
+
+#[test]
+fn a_connection_is_closed_whose_right_ended_between_the_look_that_let_it_in_and_its_begin() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        for (has_session, is_disabled, close) in
+            [(false, false, Some(4500)), (true, true, Some(4502)), (true, false, None)]
+        {
+            let shard = Shard::new(0, node_on(chat(has_session, is_disabled)));
+            tokio::task::spawn_local(dispatcher::run(Rc::clone(&shard)));
+            let admission = Admission::SignedIn(ann(), shard.node.connections.closings());
+            // The control log is obeyed now, and finds no connection yet.
+            assert_eq!(shard.node.connections.to_close(ann().user.id()), []);
+            let mut client = connect_admitted(&shard, admission).await;
+            client.send(Message::text(r#"{"type":"ping"}"#)).await.unwrap();
+            let code = loop {
+                match tokio::time::timeout(DEADLINE, client.next()).await.unwrap() {
+                    Some(Ok(Message::Close(frame))) => break frame.map(|frame| u16::from(frame.code)),
+                    Some(Ok(Message::Text(pong))) if close.is_none() => {
+                        assert!(pong.contains("pong"));
+                        break None;
+                    }
+                    Some(Ok(_)) => {}
+                    other => panic!("{other:?} instead of a close or an answer"),
+                }
+            };
+            assert_eq!(code, close);
+        }
     });
 }

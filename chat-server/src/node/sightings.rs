@@ -1,12 +1,12 @@
 //! Which sessions were seen and are yet to be written down as seen: each about once an hour, not with every request.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chat_domain::{Command, Session, SessionId, Timestamp};
 
-/// Sessions that wait to be written down, at most; one more is noted when it is next seen.
-const WAITING_MAX: usize = 100_000;
+/// Sessions that are remembered, at most; one more is noted when it is next seen.
+const REMEMBERED_MAX: usize = 100_000;
 /// Sessions in one command.
 const TOUCHED_MAX: usize = 500;
 
@@ -14,22 +14,43 @@ const TOUCHED_MAX: usize = 500;
 pub(crate) struct Sightings {
     /// How long what is written down of a session is good enough, in milliseconds.
     touch_ms: i64,
-    waiting: Mutex<BTreeSet<SessionId>>,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// When each was noted. What the database says of one may be older while the write is under way.
+    noted: HashMap<SessionId, Timestamp>,
+    /// What is yet to be written down.
+    waiting: BTreeSet<SessionId>,
 }
 
 impl Sightings {
-    pub(crate) const fn new(touch_ms: i64) -> Self {
-        Self { touch_ms, waiting: Mutex::new(BTreeSet::new()) }
+    pub(crate) fn new(touch_ms: i64) -> Self {
+        Self { touch_ms, held: Mutex::default() }
     }
 
-    /// Notes that a session was seen, if that was not written down lately, and sets it so in the session.
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a session was seen, if that was not noted lately, and sets it so in the session.
     pub(crate) fn note(&self, session: &mut Session, now: Timestamp) {
-        if now.ms_since(session.last_seen_at) < self.touch_ms {
+        let is_lately = |at: Timestamp| now.ms_since(at) < self.touch_ms;
+        if is_lately(session.last_seen_at) {
             return;
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < WAITING_MAX || waiting.contains(&session.id) {
-            waiting.insert(session.id);
+        let mut held = self.held();
+        if let Some(&at) = held.noted.get(&session.id).filter(|&&at| is_lately(at)) {
+            session.last_seen_at = at;
+            return;
+        }
+        if held.noted.len() >= REMEMBERED_MAX {
+            held.noted.retain(|_, &mut at| is_lately(at));
+        }
+        if held.noted.len() < REMEMBERED_MAX {
+            held.noted.insert(session.id, now);
+            held.waiting.insert(session.id);
             session.last_seen_at = now;
         }
     }
@@ -37,7 +58,7 @@ impl Sightings {
     /// Takes some of what is to be written down; the rest waits for the next time, so that nobody's message waits
     /// for all of it.
     pub(crate) fn take(&self, now: Timestamp) -> Option<Command> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = &mut self.held().waiting;
         let session_ids: Vec<SessionId> = waiting.iter().copied().take(TOUCHED_MAX).collect();
         waiting.retain(|id| session_ids.binary_search(id).is_err());
         (!session_ids.is_empty()).then_some(Command::TouchSessions { session_ids, seen_at: now })
@@ -63,31 +84,35 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_down_lately_is_not_noted_again() {
+    fn what_was_noted_lately_is_not_noted_again() {
         let sightings = Sightings::new(100);
+        let at = Timestamp::from_unix_ms;
         let mut seen = session(1);
-        sightings.note(&mut seen, Timestamp::from_unix_ms(99));
-        assert!(sightings.take(Timestamp::from_unix_ms(99)).is_none());
-        sightings.note(&mut seen, Timestamp::from_unix_ms(100));
-        sightings.note(&mut seen, Timestamp::from_unix_ms(199));
-        // Another connection of the same session.
-        sightings.note(&mut session(1), Timestamp::from_unix_ms(199));
+        sightings.note(&mut seen, at(99));
+        assert!(sightings.take(at(99)).is_none());
+        sightings.note(&mut seen, at(100));
+        sightings.note(&mut seen, at(199));
         assert_eq!(taken(&sightings), 1);
-        assert!(sightings.take(Timestamp::from_unix_ms(199)).is_none());
-        sightings.note(&mut seen, Timestamp::from_unix_ms(200));
+        // Another connection of the session, or a request that reads before the write is done.
+        let mut again = session(1);
+        sightings.note(&mut again, at(199));
+        assert_eq!((again.last_seen_at, seen.last_seen_at), (at(100), at(100)));
+        assert!(sightings.take(at(199)).is_none());
+        sightings.note(&mut seen, at(200));
         assert_eq!(taken(&sightings), 1);
     }
 
     #[test]
     fn a_crowd_is_written_down_piece_by_piece_and_is_bounded() {
-        let sightings = Sightings::new(1);
-        let now = Timestamp::from_unix_ms(1);
-        (0..WAITING_MAX).for_each(|id| sightings.note(&mut session(id), now));
-        let mut one_too_many = session(WAITING_MAX);
-        sightings.note(&mut one_too_many, now);
-        assert_eq!(one_too_many, session(WAITING_MAX), "noted when it is next seen");
+        let sightings = Sightings::new(10);
+        let at = Timestamp::from_unix_ms;
+        (0..REMEMBERED_MAX).for_each(|id| sightings.note(&mut session(id), at(10)));
+        let mut one_too_many = session(REMEMBERED_MAX);
+        sightings.note(&mut one_too_many, at(11));
+        assert_eq!(one_too_many, session(REMEMBERED_MAX), "noted when it is next seen");
         assert_eq!(taken(&sightings), TOUCHED_MAX);
-        sightings.note(&mut one_too_many, now);
-        assert_eq!(one_too_many.last_seen_at, now);
+        sightings.note(&mut one_too_many, at(20));
+        assert_eq!(one_too_many.last_seen_at, at(20));
+        assert_eq!(sightings.held().noted.len(), 1);
     }
 }

@@ -1,10 +1,17 @@
 //! What an administrator's tool changes in the database reaches a running server.
 
-use chat_domain::{AddRoom, RepositoryError, RoomDescription, RoomName, Timestamp, Username};
+use std::time::{Duration, Instant};
+
+use chat_domain::limits::SESSIONS_PER_USER_MAX;
+use chat_domain::{
+    AddRoom, OpenSession, RepositoryError, RoomDescription, RoomName, Timestamp, TokenHash, Username,
+};
 use serde_json::json;
 
 use crate::support::{Client, TestServer, on_each_backend, run};
 
+/// Three times the second within which a connection is closed whose right ended.
+const CLOSED_WITHIN: Duration = Duration::from_secs(3);
 const NOW: Timestamp = Timestamp::from_unix_ms(1_795_354_321_000);
 
 #[test]
@@ -45,6 +52,68 @@ fn a_new_password_signs_all_devices_out() {
             assert_eq!(old.status, 401);
             let new = json!({"username": "ann", "password": "another password"});
             assert_eq!(server.post("/api/v1/login", &new).await.status, 200);
+        });
+    });
+}
+
+#[test]
+fn devices_are_signed_out_one_by_one_or_all_at_once() {
+    on_each_backend(|database| {
+        run(async {
+            let server = TestServer::start_with(database, |config| {
+                config.timers.control_poll_ms = chat_server::Timers::default().control_poll_ms;
+            });
+            let mut laptop = Client::sign_up(&server, "ann").await;
+            let mut phone = Client::with_token(&server, &server.sign_in("ann").await).await;
+            let mut bob = Client::sign_up(&server, "bob").await;
+            let (store, name) = (server.store(), Username::new("ann").unwrap());
+            let since = Instant::now();
+            let signed_out = store.write(|repository| {
+                let user = repository.find_user_by_name(&name)?.unwrap();
+                let newest = repository.list_sessions(user.id(), 1)?[0].session.id;
+                chat_domain::sign_out(repository, NOW, user.id(), newest)
+            });
+            assert!(signed_out.map_err(|error: RepositoryError| error).unwrap());
+            assert_eq!(phone.closed().await, Some(4500));
+            assert!(since.elapsed() < CLOSED_WITHIN, "{:?}", since.elapsed());
+            laptop.ask(json!({"type": "ping"})).await;
+            let since = Instant::now();
+            store.write(|repository| chat_domain::sign_out_everywhere(repository, NOW, &name)).unwrap();
+            assert_eq!(laptop.closed().await, Some(4500));
+            assert!(since.elapsed() < CLOSED_WITHIN, "{:?}", since.elapsed());
+            bob.ask(json!({"type": "ping"})).await;
+        });
+    });
+}
+
+#[test]
+fn one_session_too_many_closes_the_connections_of_the_one_not_seen_longest() {
+    on_each_backend(|database| {
+        run(async {
+            let server = TestServer::start(database);
+            let mut oldest = Client::sign_up(&server, "ann").await;
+            let mut next = Client::with_token(&server, &server.sign_in("ann").await).await;
+            let store = server.store();
+            store
+                .write(|repository| {
+                    let user = repository.find_user_by_name(&Username::new("ann").unwrap())?.unwrap();
+                    let seen = repository.list_sessions(user.id(), 1)?[0].session.last_seen_at.plus_ms(1_000);
+                    for number in 2..=SESSIONS_PER_USER_MAX {
+                        let request = OpenSession {
+                            user_id: user.id(),
+                            verified: None,
+                            token_hash: TokenHash::new([u8::try_from(number).unwrap(); 32]),
+                            device: None,
+                            lifetime_ms: 1_000_000,
+                            idle_ms: 1_000_000,
+                        };
+                        chat_domain::open_session(repository, seen, &request).unwrap();
+                    }
+                    Ok::<_, RepositoryError>(())
+                })
+                .unwrap();
+            assert_eq!(oldest.closed().await, Some(4500));
+            next.ask(json!({"type": "ping"})).await;
         });
     });
 }

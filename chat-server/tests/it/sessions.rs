@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use chat_domain::{RepositoryError, Username};
 use serde_json::{Value, json};
 
 use crate::support::http::Response;
 use crate::support::server::credentials;
-use crate::support::{Client, Database, TestServer, http, on_each_backend, run};
+use crate::support::{Client, DEADLINE, Database, TestServer, http, on_each_backend, run};
 
+/// How often a device connects and is signed out at once.
+const CONNECTING: usize = 20;
 /// Three times the second within which a connection is closed whose right ended.
 const CLOSED_WITHIN: Duration = Duration::from_secs(3);
 
@@ -258,5 +261,105 @@ fn guessing_the_current_password_is_as_slow_as_signing_in() {
         let refused = post(&server, &token, "/api/v1/password", &guess).await;
         assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
         assert_eq!(server.post("/api/v1/login", &credentials("ann")).await.status, 429);
+    });
+}
+
+/// Short times: what is seen is written down ten times before it would count as unseen.
+fn short_idle(config: &mut chat_server::Config) {
+    config.limits.session_idle_ms = 3_000;
+    config.timers.session_touch_ms = 300;
+}
+
+#[test]
+fn a_session_ends_that_is_not_seen_and_an_open_connection_is_seen() {
+    on_each_backend(|database| {
+        run(async {
+            let server = TestServer::start_with(database, short_idle);
+            let connected = server.sign_up("ann").await;
+            let mut on_connected = Client::with_token(&server, &connected).await;
+            let asking = server.sign_in("ann").await;
+            let unseen = server.sign_in("ann").await;
+            let connected_id = id_of(&server, &connected).await;
+            let unseen_id = id_of(&server, &unseen).await;
+            let gone = async {
+                loop {
+                    let ids: Vec<Value> = sessions(&server, &asking)
+                        .await
+                        .into_iter()
+                        .map(|session| session["id"].clone())
+                        .collect();
+                    if !ids.contains(&json!(unseen_id)) {
+                        return ids;
+                    }
+                }
+            };
+            // By now the other two would have ended too, had they not been seen.
+            let left = tokio::time::timeout(DEADLINE, gone).await.unwrap();
+            assert!(left.contains(&json!(connected_id)) && left.len() == 2, "{left:?}");
+            assert_eq!(get(&server, &unseen).await.status, 401);
+            let bearer = format!("Bearer {unseen}");
+            assert!(Client::connect(&server, &[("authorization", &bearer)]).await.is_err());
+            on_connected.ask(json!({"type": "ping"})).await;
+            Client::with_token(&server, &connected).await;
+        });
+    });
+}
+
+#[test]
+fn being_seen_is_written_down_once_in_a_while_and_not_with_every_request() {
+    on_each_backend(|database| {
+        run(async {
+            let server = TestServer::start_with(database, |config| {
+                config.timers.session_touch_ms = 1_000;
+                config.timers.upkeep_ms = 1;
+            });
+            let token = server.sign_up("ann").await;
+            let store = server.store();
+            let written = || {
+                let user = Username::new("ann").unwrap();
+                let listed = store.read(|repository| {
+                    let user = repository.find_user_by_name(&user)?.unwrap();
+                    repository.list_sessions(user.id(), 1)
+                });
+                listed.map_err(|error: RepositoryError| error).unwrap()[0].session.last_seen_at.unix_ms()
+            };
+            let begun = written();
+            let mut times = vec![begun];
+            while times.len() < 3 {
+                assert_eq!(get(&server, &token).await.status, 200);
+                let now = written();
+                if now != times[times.len() - 1] {
+                    times.push(now);
+                }
+                assert!(now - begun < 15_000, "{times:?}");
+            }
+            for (earlier, later) in times.iter().zip(&times[1..]) {
+                assert!(later - earlier >= 1_000, "{times:?}");
+            }
+        });
+    });
+}
+
+/// Signs a device out at the very moment at which it connects, again and again: whichever comes first, the connection
+/// ends or never begins.
+#[test]
+fn a_connection_that_begins_while_its_session_ends_is_closed() {
+    on_each_backend(|database| {
+        run(async {
+            let server = TestServer::start(database);
+            let keeper = server.sign_up("ann").await;
+            for _ in 0..CONNECTING {
+                let token = server.sign_in("ann").await;
+                let bearer = format!("Bearer {token}");
+                let headers = [("authorization", bearer.as_str())];
+                let others = json!({"others": true});
+                let (connected, revoked) =
+                    tokio::join!(Client::connect(&server, &headers), revoke(&server, &keeper, others));
+                assert_eq!(revoked.status, 204);
+                if let Ok(mut client) = connected {
+                    assert_eq!(client.closed().await, Some(4500));
+                }
+            }
+        });
     });
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use chat_domain::{
-    Body, Command, CommandError, DisplayName, MessageId, MessageKey, Outcome, RegisterUser,
-    RegisterUserError, RoomId, SendMessage, SendMessageError, UserId, Username,
+    Body, Command, CommandError, DisplayName, MessageId, MessageKey, OpenSession, OpenSessionError, Outcome,
+    PasswordHash, RegisterUser, RegisterUserError, RoomId, SendMessage, SendMessageError, TokenHash, UserId,
+    Username, change_password, open_session,
 };
 use chat_store::{Completed, Store, WriterOptions, commit};
 
@@ -148,6 +149,38 @@ fn rooms_that_are_locked_crosswise_block_nobody() {
         for room_id in rooms {
             let found = stores[0].read(|r| r.find_room(room_id)).unwrap().unwrap();
             assert_eq!(found.last_seq.get(), 100);
+        }
+    });
+}
+
+#[test]
+fn of_a_sign_in_and_a_new_password_at_once_no_session_of_the_old_one_is_left() {
+    on_each_backend(|database| {
+        let stores = [database.migrated(), database.open()];
+        let user_id = user(&stores[0], "ann");
+        let name = Username::new("ann").unwrap();
+        let hash = |number: u8| PasswordHash::new(format!("hash {number}"));
+        stores[0].write(|repository| repository.set_password_hash(user_id, &hash(0))).unwrap();
+        for number in 0..40 {
+            let open = OpenSession {
+                user_id,
+                verified: Some(hash(number)),
+                token_hash: TokenHash::new([number; 32]),
+                device: None,
+                lifetime_ms: 1_000_000,
+                idle_ms: 1_000_000,
+            };
+            let opened = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let new = hash(number + 1);
+                    stores[1].write_retrying(|r| change_password(r, NOW, &name, &new)).unwrap();
+                });
+                let open = || stores[0].write_retrying(|repository| open_session(repository, NOW, &open));
+                scope.spawn(open).join().unwrap()
+            });
+            assert!(matches!(opened, Ok(_) | Err(OpenSessionError::PasswordChanged)), "{opened:?}");
+            let left = stores[0].read(|repository| repository.list_sessions(user_id, 10)).unwrap();
+            assert_eq!(left, []);
         }
     });
 }
