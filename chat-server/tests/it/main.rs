@@ -13,6 +13,7 @@ mod abuse;
 mod arrows;
 mod chat;
 mod control;
+mod health;
 mod kill;
 mod limits;
 mod metrics;

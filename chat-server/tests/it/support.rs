@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod exposition;
 pub(crate) mod http;
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 pub(crate) use client::Client;
