@@ -27,9 +27,13 @@ export function unique(prefix) {
   return `${prefix}-${randomBytes(5).toString('hex')}`;
 }
 
-/** A browser context that reports what must never happen on the page. */
-export async function newContext(browser, options = {}) {
-  const context = await browser.newContext({ baseURL: BASE_URL, locale: 'en-GB', ...options });
+/** Which server a context talks to. */
+const origins = new WeakMap();
+
+/** A browser context whose sockets a test can disturb; `baseURL` names another server than that of all tests. */
+export async function newContext(browser, { baseURL = BASE_URL, ...options } = {}) {
+  const context = await browser.newContext({ baseURL, locale: 'en-GB', ...options });
+  origins.set(context, new URL(baseURL).origin);
   context.setDefaultTimeout(DEADLINE_MS);
   await context.addInitScript(watchSockets);
   return context;
@@ -69,7 +73,7 @@ export async function signUpByForm(browser, { name, displayName }) {
 export async function post(context, path, content) {
   const deadline = Date.now() + PATIENT_MS;
   for (;;) {
-    const response = await context.request.post(`/api/v1/${path}`, { data: content, headers: { Origin: new URL(BASE_URL).origin } });
+    const response = await context.request.post(`/api/v1/${path}`, { data: content, headers: { Origin: origins.get(context) } });
     if (response.ok()) return response.json().catch(() => null);
     const error = await response.json().catch(() => ({}));
     const mayWait = error.retry_after_ms !== undefined && Date.now() + error.retry_after_ms < deadline;
@@ -132,6 +136,18 @@ export const network = {
   cutAfterNextSend(person) {
     return person.page.evaluate(() => globalThis.testNetwork.cutAfterNextSend());
   },
+  /** The page sees its socket closed with this code. */
+  close(person, code) {
+    return person.page.evaluate((code) => globalThis.testNetwork.close(code), code);
+  },
+  /** The next request of this type never leaves the page and is answered with this error. */
+  refuseNext(person, type, error) {
+    return person.page.evaluate(([type, error]) => globalThis.testNetwork.refuseNext(type, error), [type, error]);
+  },
+  /** How many sockets the page has opened. */
+  dials(person) {
+    return person.page.evaluate(() => globalThis.testNetwork.dials);
+  },
   async heal(person) {
     await person.page.evaluate(() => globalThis.testNetwork.heal());
     await person.context.setOffline(false);
@@ -154,35 +170,46 @@ function surprisesOf(page) {
   return surprises;
 }
 
-/** Runs in the page before its own scripts: a WebSocket whose line a test can cut, also in mid-send. */
+/** Runs in the page before its own scripts: a WebSocket whose line a test can cut, also in mid-send, or disturb. */
 function watchSockets() {
   const sockets = new Set();
+  const refusals = new Map();
   let isCut = false;
   let cutsAfterSend = false;
-  const lose = (socket) => socket.dispatchEvent(new CloseEvent('close', { code: 1006 }));
+  const lose = (socket, code) => socket.dispatchEvent(new CloseEvent('close', { code }));
 
   globalThis.WebSocket = class extends WebSocket {
     constructor(...args) {
       super(...args);
+      globalThis.testNetwork.dials += 1;
       if (isCut) queueMicrotask(() => this.abandon());
       else sockets.add(this);
     }
 
     send(data) {
+      const { type, id } = JSON.parse(data);
+      const refusal = refusals.get(type);
+      if (refusal) {
+        refusals.delete(type);
+        const error = JSON.stringify({ type: 'error', re: id, ...refusal });
+        queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: error })));
+        return;
+      }
       super.send(data);
-      if (!cutsAfterSend || !data.includes('"send_message"')) return;
+      if (!cutsAfterSend || type !== 'send_message') return;
       cutsAfterSend = false;
       this.abandon();
     }
 
-    abandon() {
+    abandon(code = 1006) {
       sockets.delete(this);
-      lose(this);
+      lose(this, code);
       this.close();
     }
   };
 
   globalThis.testNetwork = {
+    dials: 0,
     cut() {
       isCut = true;
       for (const socket of sockets) socket.abandon();
@@ -192,6 +219,12 @@ function watchSockets() {
     },
     heal() {
       isCut = false;
+    },
+    close(code) {
+      for (const socket of sockets) socket.abandon(code);
+    },
+    refuseNext(type, error) {
+      refusals.set(type, error);
     },
   };
 }
