@@ -1,10 +1,9 @@
 // Whoever goes too fast waits, loses nothing, and is told only where it helps.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { DEADLINE_MS, bodiesWith, composer, eventually, messageWith, needsServer, network, newContext, newPerson, openBrowser, openRoom, post, say, unique, until } from './support.js';
+import { DEADLINE_MS, PASSWORD, bodiesWith, composer, eventually, messageWith, needsServer, network, newContext, newPerson, openBrowser, openRoom, post, say, unique, until } from './support.js';
 import { OwnServer, needsOwnServer } from './own-server.js';
 
-const PASSWORD = 'correct horse battery staple';
 const limited = (what, retry_after_ms) => ({ code: 'rate_limited', message: `too many ${what}`, retry_after_ms });
 
 describe('a request that came too soon', needsServer, () => {

@@ -8,7 +8,7 @@ const BASE_URL = process.env.CHAT_BASE_URL;
 export const DEADLINE_MS = 15_000;
 /** For what a rate limit may slow down. */
 export const PATIENT_MS = 120_000;
-const PASSWORD = 'correct horse battery staple';
+export const PASSWORD = 'correct horse battery staple';
 
 /** Tests that need a server are skipped without one. */
 export const needsServer = BASE_URL ? {} : { skip: 'CHAT_BASE_URL is not set' };
@@ -27,21 +27,19 @@ export function unique(prefix) {
   return `${prefix}-${randomBytes(5).toString('hex')}`;
 }
 
-/** Which server a context talks to. */
-const origins = new WeakMap();
-
 /** A browser context whose sockets a test can disturb; `baseURL` names another server than that of all tests. */
 export async function newContext(browser, { baseURL = BASE_URL, ...options } = {}) {
   const context = await browser.newContext({ baseURL, locale: 'en-GB', ...options });
-  origins.set(context, new URL(baseURL).origin);
+  context.serverOrigin = new URL(baseURL).origin;
   context.setDefaultTimeout(DEADLINE_MS);
   await context.addInitScript(watchSockets);
   return context;
 }
 
-/** Someone new with a page in the room; the account is made over HTTP. */
-export async function newPerson(browser, { name = 'ann', displayName, room = null, context: contextOptions } = {}) {
+/** Someone new with a page in the room; the account is made over HTTP, and `prepare` sees the context before the page. */
+export async function newPerson(browser, { name = 'ann', displayName, room = null, context: contextOptions, prepare } = {}) {
   const context = await newContext(browser, contextOptions);
+  await prepare?.(context);
   const username = unique(name);
   const person = { username, displayName: displayName ?? username, context };
   await post(context, 'register', { username, password: PASSWORD, display_name: person.displayName });
@@ -73,13 +71,18 @@ export async function signUpByForm(browser, { name, displayName }) {
 export async function post(context, path, content) {
   const deadline = Date.now() + PATIENT_MS;
   for (;;) {
-    const response = await context.request.post(`/api/v1/${path}`, { data: content, headers: { Origin: origins.get(context) } });
-    if (response.ok()) return response.json().catch(() => null);
-    const error = await response.json().catch(() => ({}));
-    const mayWait = error.retry_after_ms !== undefined && Date.now() + error.retry_after_ms < deadline;
-    assert.ok(mayWait, `POST ${path} answered ${response.status()}: ${error.code} ${error.message}`);
-    await new Promise((resolve) => setTimeout(resolve, error.retry_after_ms));
+    const { status, value } = await tryPost(context, path, content);
+    if (status < 300) return value;
+    const mayWait = value?.retry_after_ms !== undefined && Date.now() + value.retry_after_ms < deadline;
+    assert.ok(mayWait, `POST ${path} answered ${status}: ${value?.code} ${value?.message}`);
+    await new Promise((resolve) => setTimeout(resolve, value.retry_after_ms));
   }
+}
+
+/** Posts to the HTTP interface, whatever comes of it. */
+export async function tryPost(context, path, content, headers = {}) {
+  const response = await context.request.post(`/api/v1/${path}`, { data: content, headers: { Origin: context.serverOrigin, ...headers } });
+  return { status: response.status(), value: await response.json().catch(() => null) };
 }
 
 export async function openRoom(page, room) {
@@ -155,7 +158,7 @@ export const network = {
 };
 
 /** Dialogs, uncaught errors and what the content security policy reports. */
-function surprisesOf(page) {
+export function surprisesOf(page) {
   const surprises = [];
   page.on('dialog', (dialog) => {
     surprises.push(`dialog: ${dialog.message()}`);
