@@ -9,6 +9,8 @@ import { eventually, messageWith, needsServer, network, newContext, newPerson, o
 const ROOM = 'general';
 /** What a room shows when it is opened. */
 const LAST_PAGE = 50;
+/** What could be the name of a room that exists. */
+const ROOM_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 
 describe('markup from people', needsServer, () => {
   let browser;
@@ -112,7 +114,7 @@ describe('markup from people', needsServer, () => {
 
   it('is nothing in an address', async () => {
     const [reader] = readers;
-    for (const text of PLAIN) {
+    for (const text of PLAIN.filter((text) => !ROOM_NAME.test(text))) {
       for (const hash of [text, encodeURIComponent(text)]) {
         await reader.page.evaluate((hash) => (location.hash = hash), hash);
         await eventually(async () => /^(There is no such room|Choose a room)/.test(await reader.page.locator('.empty-state').textContent()), true);
