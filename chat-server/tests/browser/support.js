@@ -8,7 +8,7 @@ const BASE_URL = process.env.CHAT_BASE_URL;
 export const DEADLINE_MS = 15_000;
 /** For what a rate limit may slow down. */
 export const PATIENT_MS = 120_000;
-const PASSWORD = 'correct horse battery staple';
+export const PASSWORD = 'correct horse battery staple';
 
 /** Tests that need a server are skipped without one. */
 export const needsServer = BASE_URL ? {} : { skip: 'CHAT_BASE_URL is not set' };
@@ -27,17 +27,19 @@ export function unique(prefix) {
   return `${prefix}-${randomBytes(5).toString('hex')}`;
 }
 
-/** A browser context that reports what must never happen on the page. */
-export async function newContext(browser, options = {}) {
-  const context = await browser.newContext({ baseURL: BASE_URL, locale: 'en-GB', ...options });
+/** A browser context whose sockets a test can disturb; `baseURL` names another server than that of all tests. */
+export async function newContext(browser, { baseURL = BASE_URL, ...options } = {}) {
+  const context = await browser.newContext({ baseURL, locale: 'en-GB', ...options });
+  context.serverOrigin = new URL(baseURL).origin;
   context.setDefaultTimeout(DEADLINE_MS);
   await context.addInitScript(watchSockets);
   return context;
 }
 
-/** Someone new with a page in the room; the account is made over HTTP. */
-export async function newPerson(browser, { name = 'ann', displayName, room = null, context: contextOptions } = {}) {
+/** Someone new with a page in the room; the account is made over HTTP, and `prepare` sees the context before the page. */
+export async function newPerson(browser, { name = 'ann', displayName, room = null, context: contextOptions, prepare } = {}) {
   const context = await newContext(browser, contextOptions);
+  await prepare?.(context);
   const username = unique(name);
   const person = { username, displayName: displayName ?? username, context };
   await post(context, 'register', { username, password: PASSWORD, display_name: person.displayName });
@@ -69,13 +71,18 @@ export async function signUpByForm(browser, { name, displayName }) {
 export async function post(context, path, content) {
   const deadline = Date.now() + PATIENT_MS;
   for (;;) {
-    const response = await context.request.post(`/api/v1/${path}`, { data: content, headers: { Origin: new URL(BASE_URL).origin } });
-    if (response.ok()) return response.json().catch(() => null);
-    const error = await response.json().catch(() => ({}));
-    const mayWait = error.retry_after_ms !== undefined && Date.now() + error.retry_after_ms < deadline;
-    assert.ok(mayWait, `POST ${path} answered ${response.status()}: ${error.code} ${error.message}`);
-    await new Promise((resolve) => setTimeout(resolve, error.retry_after_ms));
+    const { status, value } = await tryPost(context, path, content);
+    if (status < 300) return value;
+    const mayWait = value?.retry_after_ms !== undefined && Date.now() + value.retry_after_ms < deadline;
+    assert.ok(mayWait, `POST ${path} answered ${status}: ${value?.code} ${value?.message}`);
+    await new Promise((resolve) => setTimeout(resolve, value.retry_after_ms));
   }
+}
+
+/** Posts to the HTTP interface, whatever comes of it. */
+export async function tryPost(context, path, content, headers = {}) {
+  const response = await context.request.post(`/api/v1/${path}`, { data: content, headers: { Origin: context.serverOrigin, ...headers } });
+  return { status: response.status(), value: await response.json().catch(() => null) };
 }
 
 export async function openRoom(page, room) {
@@ -132,6 +139,18 @@ export const network = {
   cutAfterNextSend(person) {
     return person.page.evaluate(() => globalThis.testNetwork.cutAfterNextSend());
   },
+  /** The page sees its socket closed with this code. */
+  close(person, code) {
+    return person.page.evaluate((code) => globalThis.testNetwork.close(code), code);
+  },
+  /** The next request of this type never leaves the page and is answered with this error. */
+  refuseNext(person, type, error) {
+    return person.page.evaluate(([type, error]) => globalThis.testNetwork.refuseNext(type, error), [type, error]);
+  },
+  /** How many sockets the page has opened. */
+  dials(person) {
+    return person.page.evaluate(() => globalThis.testNetwork.dials);
+  },
   async heal(person) {
     await person.page.evaluate(() => globalThis.testNetwork.heal());
     await person.context.setOffline(false);
@@ -139,7 +158,7 @@ export const network = {
 };
 
 /** Dialogs, uncaught errors and what the content security policy reports. */
-function surprisesOf(page) {
+export function surprisesOf(page) {
   const surprises = [];
   page.on('dialog', (dialog) => {
     surprises.push(`dialog: ${dialog.message()}`);
@@ -154,35 +173,46 @@ function surprisesOf(page) {
   return surprises;
 }
 
-/** Runs in the page before its own scripts: a WebSocket whose line a test can cut, also in mid-send. */
+/** Runs in the page before its own scripts: a WebSocket whose line a test can cut, also in mid-send, or disturb. */
 function watchSockets() {
   const sockets = new Set();
+  const refusals = new Map();
   let isCut = false;
   let cutsAfterSend = false;
-  const lose = (socket) => socket.dispatchEvent(new CloseEvent('close', { code: 1006 }));
+  const lose = (socket, code) => socket.dispatchEvent(new CloseEvent('close', { code }));
 
   globalThis.WebSocket = class extends WebSocket {
     constructor(...args) {
       super(...args);
+      globalThis.testNetwork.dials += 1;
       if (isCut) queueMicrotask(() => this.abandon());
       else sockets.add(this);
     }
 
     send(data) {
+      const { type, id } = JSON.parse(data);
+      const refusal = refusals.get(type);
+      if (refusal) {
+        refusals.delete(type);
+        const error = JSON.stringify({ type: 'error', re: id, ...refusal });
+        queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: error })));
+        return;
+      }
       super.send(data);
-      if (!cutsAfterSend || !data.includes('"send_message"')) return;
+      if (!cutsAfterSend || type !== 'send_message') return;
       cutsAfterSend = false;
       this.abandon();
     }
 
-    abandon() {
+    abandon(code = 1006) {
       sockets.delete(this);
-      lose(this);
+      lose(this, code);
       this.close();
     }
   };
 
   globalThis.testNetwork = {
+    dials: 0,
     cut() {
       isCut = true;
       for (const socket of sockets) socket.abandon();
@@ -192,6 +222,12 @@ function watchSockets() {
     },
     heal() {
       isCut = false;
+    },
+    close(code) {
+      for (const socket of sockets) socket.abandon(code);
+    },
+    refuseNext(type, error) {
+      refusals.set(type, error);
     },
   };
 }

@@ -1,5 +1,6 @@
 // The chat without its looks: follows the wire's events, keeps the rooms, sends what people write.
 // @ts-check
+import { ask } from './ask.js';
 import { Connection, RequestError } from './connection.js';
 import { Outbox } from './outbox.js';
 import { loadNewer, loadOlder } from './pages.js';
@@ -17,8 +18,6 @@ import { LIMITS_ASSUMED } from './wire.js';
 
 /** After an ack the room must have heard of the message within this time. */
 const ECHO_LIMIT_MS = 3000;
-const JOIN_RETRY_MS = 2000;
-const WORTH_WAITING = new Set(['rate_limited', 'overloaded', 'unavailable', 'storage_full', 'timeout']);
 
 export class Chat {
   /** @type {import('./wire.js').User | null} */
@@ -74,7 +73,7 @@ export class Chat {
 
   /** @param {Room} room */
   leave(room) {
-    return this.connection.request({ type: 'leave_room', room: room.name });
+    return ask(this.connection, { type: 'leave_room', room: room.name }, () => room.joined);
   }
 
   /** @param {Room} room @param {boolean} isTyping */
@@ -89,8 +88,8 @@ export class Chat {
     if (seq <= room.state.readSeq || seq <= room.markedSeq) return;
     room.markedSeq = seq;
     room.state.readUpTo(seq, 0);
-    this.connection.request({ type: 'mark_read', room: room.name, seq }).catch(() => {
-      room.markedSeq = 0;
+    ask(this.connection, { type: 'mark_read', room: room.name, seq }, () => room.markedSeq === seq).catch(() => {
+      if (room.markedSeq === seq) room.markedSeq = 0;
     });
     this.#changed('rooms');
   }
@@ -191,10 +190,8 @@ export class Chat {
     /** @type {Frame} */
     let list;
     try {
-      list = await this.connection.request({ type: 'get_rooms' });
-    } catch (error) {
-      const waitMs = error instanceof RequestError ? retryAfterMs(error) : null;
-      if (waitMs !== null) setTimeout(() => this.#loadRooms(), waitMs);
+      list = await ask(this.connection, { type: 'get_rooms' });
+    } catch {
       return;
     }
     const before = this.rooms;
@@ -218,19 +215,16 @@ export class Chat {
     /** @type {{after?: number, epoch?: string | null}} */
     const position = afresh ? {} : state.position;
     try {
-      const event = await this.connection.request({ type: 'join_room', room: room.name, ...position });
+      const frame = { type: 'join_room', room: room.name, ...position };
+      const event = await ask(this.connection, frame, () => room.state === state);
+      if (room.state !== state) return;
       room.joining = false;
-      if (room.state === state) this.#joined(room, /** @type {any} */ (event), position.after);
+      this.#joined(room, /** @type {any} */ (event), position.after);
     } catch (error) {
-      if (!(error instanceof RequestError) || error.code === 'disconnected') return;
-      room.joining = false;
-      const waitMs = retryAfterMs(error);
-      if (waitMs !== null) {
-        setTimeout(() => this.#join(room), waitMs);
-      } else {
-        room.left(error.message);
-        this.#changed('rooms', room);
-      }
+      if (!(error instanceof RequestError) || error.code === 'disconnected' || room.state !== state) return;
+      room.left(error.message);
+      this.#changed('rooms', room);
+      this.#sender?.flush();
     }
   }
 
@@ -285,12 +279,10 @@ export class Chat {
   }
 }
 
-/** A joined room takes messages once it is live; any other lets the server say why it does not. @param {Room | undefined} room */
+/**
+ * A room takes messages once it is live; one that is neither joined nor being joined lets the server say why not.
+ * @param {Room | undefined} room
+ */
 function isReady(room) {
-  return !room?.joined || room.live;
-}
-
-/** Milliseconds until asking again makes sense, or null when it never will. @param {RequestError} error */
-function retryAfterMs(error) {
-  return WORTH_WAITING.has(error.code) ? (error.retry_after_ms ?? JOIN_RETRY_MS) : null;
+  return !room || room.live || (!room.joined && !room.joining);
 }

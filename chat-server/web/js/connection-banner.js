@@ -6,6 +6,17 @@ import { el } from './el.js';
 const QUIET_MS = 800;
 const TICK_MS = 1000;
 
+/** Why the connection ended for good, by its close code. @type {Map<number, string>} */
+const ENDS = new Map([
+  [1002, 'The server did not understand this page. Load the page again.'],
+  [1003, 'The server did not understand this page. Load the page again.'],
+  [1007, 'The server did not understand this page. Load the page again.'],
+  [1008, 'The server does not allow this connection.'],
+  [1009, 'The server closed the connection, because too much was sent at once.'],
+  [4504, 'Closed here, because the chat was opened in too many other places.'],
+]);
+const END_OTHERWISE = 'The server ended this connection for good.';
+
 export class ConnectionBanner {
   #text = el('span', { role: 'status' });
   #countdown = el('span', { class: 'countdown' });
@@ -35,6 +46,7 @@ export class ConnectionBanner {
     }
     this.element.hidden = false;
     this.#button.hidden = state.name === 'connecting';
+    this.#button.textContent = state.name === 'ended' ? 'Connect again' : 'Retry now';
     const text = textOf(state);
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#countdown.textContent = '';
@@ -49,6 +61,5 @@ export class ConnectionBanner {
 function textOf(state) {
   if (state.name === 'connecting') return 'Connecting…';
   if (state.name !== 'ended') return 'No connection. What you write is sent later.';
-  if (state.code === 4504) return 'Closed here, because the chat was opened in too many other places.';
-  return `The server closed the connection (code ${state.code}).`;
+  return `${ENDS.get(state.code) ?? END_OTHERWISE} (code ${state.code})`;
 }

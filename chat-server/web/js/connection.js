@@ -8,8 +8,8 @@ import { SUBPROTOCOL, mayReconnect } from './wire.js';
  *   | {name: 'ended', code: number, reason: string}} ConnectionState
  */
 
-/** From dialling to `status connected`. */
-const CONNECT_LIMIT_MS = 10_000;
+/** From dialling to `status connected`. A server that waits in vain for a sign-in gives up after 10 s; it is to say so first. */
+const CONNECT_LIMIT_MS = 15_000;
 const SILENCE_BEFORE_PING_MS = 25_000;
 const PONG_LIMIT_MS = 10_000;
 const ANSWER_LIMIT_MS = 10_000;
@@ -33,6 +33,8 @@ export class RequestError extends Error {
 export class Connection {
   /** @type {ConnectionState} */
   state = { name: 'connecting' };
+  /** How often it was lost or let go: what was asked before is not answered after. */
+  losses = 0;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {Map<string, {resolve(answer: Frame): void, reject(error: RequestError): void, timer: number}>} */
@@ -193,6 +195,7 @@ export class Connection {
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
+    this.losses += 1;
     socket?.close();
     for (const { reject, timer } of this.#requests.values()) {
       clearTimeout(timer);

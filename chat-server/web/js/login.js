@@ -2,12 +2,13 @@
 // @ts-check
 import { post } from './http.js';
 
-/** Why the chat sent its reader here, by the code that closed the connection. @type {Record<string, string>} */
-const NOTICES = {
-  4500: 'You were signed out. What you had not sent is kept.',
-  4501: 'Your session has expired. Sign in again; what you had not sent is kept.',
-  4502: 'This account is disabled.',
-};
+/** Why the chat sent its reader here, by the code that closed the connection. @type {Map<string | null, string>} */
+const NOTICES = new Map([
+  ['4500', 'You were signed out. What you had not sent is kept.'],
+  ['4501', 'Your session has expired. Sign in again; what you had not sent is kept.'],
+  ['4502', 'This account is disabled.'],
+  ['4503', 'Signing in took too long. Sign in again; what you had not sent is kept.'],
+]);
 
 const SIGN_UP = '#sign-up';
 
@@ -34,6 +35,7 @@ signUp.addEventListener('submit', (event) => {
     if (!signedIn.ok) {
       inputOf(signIn, 'username').value = username;
       show(signIn);
+      return { ok: false, message: `The account is made. ${signedIn.message}` };
     }
     return signedIn;
   });
@@ -42,7 +44,7 @@ signUp.addEventListener('submit', (event) => {
 byId('to-sign-up', HTMLElement).querySelector('button')?.addEventListener('click', () => show(signUp));
 byId('to-sign-in', HTMLElement).querySelector('button')?.addEventListener('click', () => show(signIn));
 
-const text = NOTICES[new URLSearchParams(location.search).get('closed') ?? ''];
+const text = NOTICES.get(new URLSearchParams(location.search).get('closed'));
 if (text) {
   notice.textContent = text;
   notice.hidden = false;
@@ -68,17 +70,22 @@ function show(form) {
  */
 async function submit(form, send) {
   const button = /** @type {HTMLButtonElement} */ (form.querySelector('button'));
-  const error = /** @type {HTMLElement} */ (form.querySelector('.form-error'));
+  errorOf(form).textContent = '';
   button.disabled = true;
-  error.textContent = '';
   const outcome = await send();
   if (outcome.ok) {
     location.assign(`/chat${location.hash === SIGN_UP ? '' : location.hash}`);
     return;
   }
   button.disabled = false;
-  error.textContent = outcome.message;
-  inputOf(form, 'password').focus();
+  const shown = form.hidden ? signIn : form;
+  errorOf(shown).textContent = outcome.message;
+  inputOf(shown, 'password').focus();
+}
+
+/** @param {HTMLFormElement} form */
+function errorOf(form) {
+  return /** @type {HTMLElement} */ (form.querySelector('.form-error'));
 }
 
 /** @param {HTMLFormElement} form */

@@ -8,8 +8,10 @@ import { nameOf } from './people.js';
 /** @typedef {{retry(key: string): void, discard(key: string): void}} EntryActions */
 
 const LINK = /https?:\/\/[^\s<>"']+/giu;
+/** Characters that do not show, or turn a text around: with them an address would not lead where it seems to. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}]/u;
 /** Marks that end a sentence more often than an address. */
-const AFTER_LINK = /[.,;:!?)\]}»”’]+$/u;
+const AFTER_LINK = /[.,;:!?)\]}»”’\p{Default_Ignorable_Code_Point}\p{Bidi_Control}]+$/u;
 
 /** @param {Row} row @param {EntryActions} actions @returns {HTMLLIElement} */
 export function rowView(row, actions) {
@@ -118,7 +120,7 @@ export function bodyNodes(text) {
   let end = 0;
   for (const match of text.matchAll(LINK)) {
     const address = match[0].replace(AFTER_LINK, '');
-    if (!URL.canParse(address)) continue;
+    if (UNSEEN.test(address) || !URL.canParse(address)) continue;
     nodes.push(text.slice(end, match.index));
     nodes.push(el('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow ugc', dir: 'ltr' }, address));
     end = match.index + address.length;

@@ -1,5 +1,6 @@
 // Pages of a room's history: one request at a time per room, each page joined to what is held.
 // @ts-check
+import { ask } from './ask.js';
 
 /** @typedef {import('./wire.js').Message} Message */
 /** @typedef {import('./room.js').Room} Room */
@@ -72,11 +73,13 @@ async function alone(room, load) {
  * @param {Room} room
  * @param {number} before
  * @param {number} limit
- * @returns {Promise<{messages: Message[], has_more: boolean} | null>} null when it could not be had now
+ * @returns {Promise<{messages: Message[], has_more: boolean} | null>} null when it cannot be had
  */
 async function history(connection, room, before, limit) {
+  const { state } = room;
   try {
-    const page = await connection.request({ type: 'get_history', room: room.name, before, limit });
+    const frame = { type: 'get_history', room: room.name, before, limit };
+    const page = await ask(connection, frame, () => room.state === state);
     return { messages: page.messages, has_more: page.has_more };
   } catch {
     return null;

@@ -3,12 +3,12 @@
 import { People, Typists } from './people.js';
 import { RoomState } from './room-state.js';
 
-/** What a person is told when they are no longer in a room, by the reason. @type {Record<string, string>} */
-const LEFT_TEXTS = {
-  left: 'You left this room.',
-  removed: 'You were removed from this room.',
-  archived: 'This room was archived.',
-};
+/** What a person is told when they are no longer in a room, by the reason. @type {Map<string, string>} */
+const LEFT_TEXTS = new Map([
+  ['left', 'You left this room.'],
+  ['removed', 'You were removed from this room.'],
+  ['archived', 'This room was archived.'],
+]);
 
 export class Room {
   state = new RoomState();
@@ -92,7 +92,7 @@ export class Room {
 
   /** The membership ended. @param {string} reason */
   ended(reason) {
-    this.left(LEFT_TEXTS[reason] ?? 'You are no longer in this room.');
+    this.left(LEFT_TEXTS.get(reason) ?? 'You are no longer in this room.');
   }
 
   /** The membership is gone, and with it the right to what was held. @param {string} problem */
