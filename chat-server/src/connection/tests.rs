@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::{Admission, serve};
 use crate::defect::{node, node_on};
 use crate::failure::Failure;
+use crate::node::metrics::Waiting;
 use crate::shard::{Shard, dispatcher};
 use crate::store_access::{ReadWork, StoreAccess, Ticket};
 
@@ -92,6 +93,10 @@ impl StoreAccess for Memory {
     fn read(&self, work: ReadWork) -> Result<(), Failure> {
         work(Ok(&mut *self.0.lock().unwrap()));
         Ok(())
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting::default()
     }
 
     fn stop(&self) {}
