@@ -180,4 +180,35 @@ mod tests {
             assert!(answers.ends_with("ok\n"), "{answers}");
         });
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_panics(
+            name in proptest::sample::select(vec![
+                "x-forwarded-for", "origin", "host", "cookie", "authorization", "user-agent", "content-type",
+                "sec-websocket-key", "sec-websocket-protocol",
+            ]),
+            values in proptest::collection::vec(
+                "(chat_session=|Bearer |https?://|[0-9.:,\\[\\]/]{0,20})[\\x20-\\x7e\\xa0-\\u{ffff}]{0,40}", 0..4,
+            ),
+        ) {
+            let mut headers = hyper::HeaderMap::new();
+            for value in values {
+                if let Ok(value) = hyper::header::HeaderValue::from_bytes(value.as_bytes()) {
+                    headers.append(name, value);
+                }
+            }
+            NODE.with(|node| {
+                let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+                let _ = address::client(&headers, peer, &["127.0.0.0/8".parse().unwrap()]);
+                let _ = credentials::read(node, &headers);
+                let _ = node.origins.judge(&headers);
+                let _ = device::name(&headers);
+            });
+        }
+    }
+
+    thread_local! {
+        static NODE: Arc<Node> = crate::defect::node();
+    }
 }

@@ -98,4 +98,32 @@ proptest! {
         });
         let _ = decode(&frame.to_string());
     }
+
+    #[test]
+    fn no_damaged_frame_panics(
+        frame in proptest::sample::select(FRAMES),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..4, "[\\x00-\\x7f]{0,3}|.{0,2}"), 1..6),
+    ) {
+        let mut chars: Vec<char> = frame.chars().collect();
+        for (at, dropped, put) in edits {
+            let begin = at.index(chars.len() + 1);
+            let end = (begin + dropped).min(chars.len());
+            chars.splice(begin..end, put.chars());
+        }
+        let text: String = chars.into_iter().collect();
+        // Damage may leave a good frame; a bad one gets a text that holds nothing of it but the names of fields.
+        if let Err(bad) = decode(&text) {
+            prop_assert!(bad.message.len() < 300, "{}", bad.message);
+        }
+    }
 }
+
+/// Good frames to be damaged.
+const FRAMES: &[&str] = &[
+    r#"{"type":"send_message","id":"7","room":"general","body":"h\u00e9 \ud83d\ude00","key":"0198f1c2-a"}"#,
+    r#"{"type":"join_room","id":"1","room":"general","after":41,"epoch":"e"}"#,
+    r#"{"type":"get_history","room":"general","before":9223372036854775807,"limit":100}"#,
+    r#"{"type":"mark_read","room":"general","seq":1.0e2,"x":[{"y":[null,true]}]}"#,
+    r#"{"type":"connect","token":"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"}"#,
+    r#"{"type":"typing_start","room":"workout-tips"}"#,
+];

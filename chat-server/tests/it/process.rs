@@ -48,8 +48,17 @@ impl Process {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert_discreet(&log);
         (self.child.wait().unwrap().code(), log)
     }
+}
+
+/// Looks for secrets in a log: the passwords of the tests, and whatever has the length of a token.
+pub(crate) fn assert_discreet(log: &str) {
+    assert!(!log.contains("password of"), "a password is in the log: {log}");
+    let is_of_token = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+    let token = log.split(|char: char| !is_of_token(char)).find(|word| word.len() == 43);
+    assert_eq!(token, None, "a token is in the log: {log}");
 }
 
 impl Drop for Process {
