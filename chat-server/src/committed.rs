@@ -15,7 +15,7 @@ use chat_protocol::events::{Ack, NewMessage, RoomLeft, RoomLeftReason};
 use chat_store::{CommitSink, Completed, Store};
 
 use crate::credit::Credit;
-use crate::failure::Failure;
+use crate::failure::{Failure, note_store_works};
 use crate::frame;
 use crate::node::Node;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
@@ -168,11 +168,17 @@ impl Committed {
         if let (true, Some(room_id)) = (is_unknown, numbering(command)) {
             self.node.tops.doubt(room_id);
         }
+        if let (Command::RecordPresence(records), CommandError::Repository(error)) = (command, error)
+            && !matches!(error, RepositoryError::Corrupt(_) | RepositoryError::Internal(_))
+        {
+            self.node.presence.put_back(records);
+        }
     }
 
     fn answer(&self, ticket: Ticket, result: Result<Outcome, CommandError>, report: &mut Report) {
         match ticket {
-            Ticket::Nobody => {}
+            // The log is told all the same.
+            Ticket::Nobody => drop(result.map_err(Failure::from)),
             Ticket::Call(caller) => drop(caller.send(result)),
             Ticket::Request { shard, request } => {
                 let answer = match result {
@@ -240,6 +246,7 @@ impl Committed {
         if !batch.iter().any(|completed| completed.result.is_ok()) {
             return;
         }
+        note_store_works();
         let newest: BTreeMap<RoomId, Seq> = batch
             .iter()
             .filter_map(|completed| match &completed.result {

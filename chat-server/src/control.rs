@@ -35,7 +35,9 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
         let _ = tokio::time::timeout(poll, node.control_changed.notified()).await;
         match node.read(move |repository| News::read(repository, seen)).await {
             Ok(news) => {
-                is_away = false;
+                if std::mem::take(&mut is_away) {
+                    tracing::info!("the control log is read again");
+                }
                 node.metrics.database(true);
                 seen = survive_now("the control log", || news.obey(&node)).flatten().unwrap_or(seen);
             }
@@ -176,8 +178,10 @@ pub(crate) async fn run_upkeep(node: Arc<Node>) {
         ticks.tick().await;
         let has_doubts = node.tops.has_doubts();
         let Ok(store) = node.store() else { continue };
-        for command in node.presence.take_unwritten() {
-            let _ = store.submit(command, Ticket::Nobody);
+        for records in node.presence.take_unwritten() {
+            if store.submit(Command::RecordPresence(records.clone()), Ticket::Nobody).is_err() {
+                node.presence.put_back(&records);
+            }
         }
         if let Some(command) = node.sightings.take(node.clock.now()) {
             let _ = store.submit(command, Ticket::Nobody);

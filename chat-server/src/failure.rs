@@ -1,5 +1,7 @@
 //! Every failure as what a client is told: a code, a text, and when to try again. One table for all of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chat_domain::{
     AccessError, ChangeOwnPasswordError, CommandError, JoinRoomError, LeaveRoomError, MarkReadError,
     OpenSessionError, ReadRoomError, RegisterUserError, RepositoryError, RevokeSessionsError,
@@ -72,16 +74,35 @@ impl From<RepositoryError> for Failure {
     fn from(error: RepositoryError) -> Self {
         match &error {
             RepositoryError::Unavailable(why) => {
-                tracing::warn!(why, "the store is unavailable");
+                log_store_failure(why);
                 Self::unavailable()
             }
             RepositoryError::StorageFull(why) => {
-                tracing::error!(why, "the store is full");
+                log_store_failure(why);
                 Self::new(ErrorCode::StorageFull, "there is no room left on the server's disk")
             }
             RepositoryError::Conflict(_) => Self::overloaded(),
             RepositoryError::Corrupt(why) | RepositoryError::Internal(why) => Self::internal(why),
         }
+    }
+}
+
+/// How often the store has failed since something was last committed. While it is away everybody tries again and
+/// again: the log gets the first failure, the second, the fourth, the eighth and so on.
+static STORE_FAILURES: AtomicU64 = AtomicU64::new(0);
+
+fn log_store_failure(why: &str) {
+    let failures = STORE_FAILURES.fetch_add(1, Ordering::Relaxed) + 1;
+    if failures.is_power_of_two() {
+        tracing::warn!(why, failures, "the store can't do what is asked of it");
+    }
+}
+
+/// Notes that something was committed.
+pub(crate) fn note_store_works() {
+    if STORE_FAILURES.load(Ordering::Relaxed) > 0 {
+        let failures = STORE_FAILURES.swap(0, Ordering::Relaxed);
+        tracing::info!(failures, "the store works again");
     }
 }
 

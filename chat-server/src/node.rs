@@ -113,6 +113,10 @@ impl Node {
     {
         let (answer, answered) = oneshot::channel();
         self.store()?.read(Box::new(move |repository| {
+            // After an outage the queue is full of questions whose time is up; who asks now shall not wait for them.
+            if answer.is_closed() {
+                return;
+            }
             let result = match repository {
                 Ok(repository) => work(repository).map_err(Failure::from),
                 Err(error) => Err(<Failure as From<RepositoryError>>::from(error)),

@@ -47,6 +47,8 @@ const ACCEPTED_WAITING_MAX: usize = 1_024;
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// How long the accept loop waits after an error, for instance when no file descriptor is free.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+/// How much time passes between two lines of the log about such errors, at least, in milliseconds.
+const ACCEPT_LOG_INTERVAL_MS: i64 = 10_000;
 
 /// Why the server did not start.
 #[derive(Debug, Error)]
@@ -253,7 +255,7 @@ fn run_main(
             tokio::spawn(run_upkeep(Arc::clone(&node))),
         ];
         tokio::select! {
-            () = accept_all(listener, streams) => {}
+            () = accept_all(listener, streams, &*node.clock) => {}
             _ = stopped.wait_for(|is_stopping| *is_stopping) => {}
         }
         for inbox in node.inboxes.iter() {
@@ -272,12 +274,17 @@ fn run_main(
 }
 
 /// Accepts connections and hands them to the shards in turn.
-async fn accept_all(listener: TcpListener, streams: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>) {
+async fn accept_all(
+    listener: TcpListener,
+    streams: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>,
+    clock: &dyn Clock,
+) {
     let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     let listener = match listener {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the listener can't be used"),
     };
+    let mut logged_at: Option<Timestamp> = None;
     for shard in (0..streams.len()).cycle() {
         let accepted = listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         match accepted {
@@ -289,7 +296,11 @@ async fn accept_all(listener: TcpListener, streams: Vec<mpsc::Sender<(std::net::
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "no connection could be accepted");
+                let now = clock.now();
+                if logged_at.is_none_or(|at| now.ms_since(at) >= ACCEPT_LOG_INTERVAL_MS) {
+                    logged_at = Some(now);
+                    tracing::warn!(%error, "no connection can be accepted");
+                }
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }

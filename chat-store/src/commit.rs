@@ -45,7 +45,12 @@ fn results(store: &Store, now: Timestamp, commands: &[Command]) -> Vec<CommandRe
             each_alone(store, now, commands)
         }
         Err(error) => {
-            tracing::warn!(%error, commands = commands.len(), "a batch was not stored");
+            if is_away(&error) {
+                // Every batch fails until the database is back, and whoever asked is told why.
+                tracing::debug!(%error, commands = commands.len(), "a batch was not stored");
+            } else {
+                tracing::warn!(%error, commands = commands.len(), "a batch was not stored");
+            }
             shared(commands, &error)
         }
     }

@@ -118,7 +118,7 @@ fn by_text(text: String) -> RepositoryError {
     const CONFLICT: [&str; 1] = ["deadlock detected"];
     const STORAGE_FULL: [&str; 3] = ["disk is full", "disk full", "No space left"];
     const CORRUPT: [&str; 3] = ["database disk image is malformed", "is not a database", "invalid page"];
-    const UNAVAILABLE: [&str; 20] = [
+    const UNAVAILABLE: [&str; 21] = [
         // SQLite
         "is locked",
         "readonly database",
@@ -141,6 +141,7 @@ fn by_text(text: String) -> RepositoryError {
         "connection slots",
         "out of shared memory",
         "SSL connection has been closed",
+        "SSL SYSCALL error",
     ];
     let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
     if has(&CONFLICT) {
@@ -183,6 +184,7 @@ mod tests {
             (Kind::Unknown, "attempt to write a readonly database", "unavailable"),
             (Kind::Unknown, "terminating connection due to administrator command", "unavailable"),
             (Kind::Unknown, "canceling statement due to lock timeout", "unavailable"),
+            (Kind::Unknown, "SSL SYSCALL error: EOF detected", "unavailable"),
             (Kind::Unknown, "database or disk is full", "storage full"),
             (Kind::Unknown, "could not extend file \"base/1\": No space left on device", "storage full"),
             (Kind::Unknown, "database disk image is malformed", "corrupt"),

@@ -97,9 +97,21 @@ impl Presence {
         held.untold.remove(&room_id);
     }
 
-    /// Takes what is to be written down, in commands of bounded size.
-    pub(crate) fn take_unwritten(&self) -> Vec<Command> {
-        commands(std::mem::take(&mut self.held().unwritten))
+    /// Takes what is to be written down, in parts of bounded size.
+    pub(crate) fn take_unwritten(&self) -> Vec<Vec<PresenceRecord>> {
+        parts(std::mem::take(&mut self.held().unwritten))
+    }
+
+    /// Takes records back that could not be written down, but for those that are no longer true: what changed since
+    /// has a record of its own.
+    pub(crate) fn put_back(&self, records: &[PresenceRecord]) {
+        let mut held = self.held();
+        for record in records {
+            let is_online = held.board.user(record.room_id, record.user_id).is_some();
+            if record.is_online == is_online {
+                held.unwritten.entry((record.room_id, record.user_id)).or_insert(*record);
+            }
+        }
     }
 
     /// What is to be written down when the server ends: everybody goes offline, and was here until now.
@@ -111,7 +123,7 @@ impl Presence {
             let record = PresenceRecord { room_id, user_id, is_online: false, last_active };
             records.insert((room_id, user_id), record);
         }
-        commands(records)
+        parts(records).into_iter().map(Command::RecordPresence).collect()
     }
 
     /// How many people are present in a room.
@@ -137,9 +149,9 @@ impl Presence {
     }
 }
 
-fn commands(records: HashMap<(RoomId, UserId), PresenceRecord>) -> Vec<Command> {
+fn parts(records: HashMap<(RoomId, UserId), PresenceRecord>) -> Vec<Vec<PresenceRecord>> {
     let records: Vec<PresenceRecord> = records.into_values().collect();
-    records.chunks(RECORDS_MAX).map(|records| Command::RecordPresence(records.to_vec())).collect()
+    records.chunks(RECORDS_MAX).map(<[PresenceRecord]>::to_vec).collect()
 }
 
 impl Held {

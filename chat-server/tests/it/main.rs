@@ -18,6 +18,7 @@ mod kill;
 mod limits;
 mod metrics;
 mod operating;
+mod outage;
 mod presence;
 mod process;
 mod rooms;

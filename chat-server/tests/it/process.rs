@@ -18,15 +18,25 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_logging_to(command, Stdio::piped())
+    }
+
+    /// Starts the binary with another end for its log. A pipe that nobody reads holds 64 KiB, and then blocks it.
+    pub(crate) fn start_logging_to(command: &mut Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim().strip_prefix("listening on http://") else {
             let mut log = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+            child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut log).unwrap());
             panic!("it did not start: {line}{log}");
         };
         Self { address: address.parse().unwrap(), child }
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it without a warning.
@@ -88,7 +98,7 @@ fn started_with_nothing_it_makes_all_it_needs() {
     let second = chat_server().current_dir(folder.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     let text = String::from_utf8(second.stderr).unwrap();
-    assert!(text.contains("in use") && text.contains(&format!("process {}", process.child.id())), "{text}");
+    assert!(text.contains("in use") && text.contains(&format!("process {}", process.id())), "{text}");
     let (code, _) = process.terminate();
     assert_eq!(code, Some(0));
     drop(Process::start(chat_server().current_dir(folder.path())));

@@ -1,0 +1,55 @@
+//! When things break: the real binary and real clients while the database, the disk or the system fails.
+//!
+//! A deadline that is promised is asserted threefold, because the machine that runs the tests may be busy; every test
+//! prints what it measured.
+
+mod cluster;
+mod descriptors;
+mod ledger;
+mod load;
+mod memory;
+mod postgres;
+mod presence;
+mod server;
+mod sqlite;
+mod sync_error;
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::DEADLINE;
+
+/// Within which a client has an answer, whatever the database does.
+const ANSWER: Duration = Duration::from_secs(3);
+/// Within which sends work again once the database is back.
+const RECOVERY: Duration = Duration::from_secs(2);
+/// How much later than promised something may come on a busy machine before a test fails.
+const LENIENCE: u32 = 3;
+
+/// Says past the test runner's capture, which hides what a passing test prints, that a test was left out.
+fn left_out(test: &str, why: &str) {
+    static LEFT_OUT: AtomicU32 = AtomicU32::new(0);
+    let number = LEFT_OUT.fetch_add(1, Ordering::Relaxed) + 1;
+    let _ = writeln!(
+        std::io::stderr(),
+        "\n*** {test} IS LEFT OUT ({number} of the outage tests so far): {why} ***\n"
+    );
+}
+
+/// How long something took, and what it came to.
+async fn timed<T>(work: impl Future<Output = T>) -> (Duration, T) {
+    let since = Instant::now();
+    let value = work.await;
+    (since.elapsed(), value)
+}
+
+/// Waits until a condition holds while the clients go on.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let come = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, come).await.unwrap_or_else(|_| panic!("{what} did not come"));
+}

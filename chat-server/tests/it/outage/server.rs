@@ -1,0 +1,140 @@
+//! The binary with its log in a file, and what the system knows of its process.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{ANSWER, LENIENCE, timed};
+use crate::process::{Process, chat_server, sign_up};
+use crate::support::{Client, DEADLINE, http};
+
+/// Between two tries of a send that is refused.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The unit of processor time in `/proc`: Linux tells hundredths of a second.
+const MS_PER_TICK: u64 = 10;
+
+/// Limits that are switched off, because what is tested here is not refused by them.
+const LIMITS: [&str; 7] = [
+    "MESSAGES_PER_SECOND",
+    "JOINS_PER_SECOND",
+    "HISTORY_PER_SECOND",
+    "LOGINS_PER_MINUTE",
+    "LOGIN_FAILURES",
+    "REGISTRATIONS_PER_MINUTE",
+    "CONNECTIONS_PER_USER",
+];
+
+/// A running binary with its limits off.
+pub(super) struct ChatServer {
+    pub(super) process: Process,
+    folder: TempDir,
+}
+
+impl ChatServer {
+    /// Starts it on a database.
+    pub(super) fn start(url: &str) -> Self {
+        Self::start_as(url, chat_server())
+    }
+
+    /// Starts it by another command.
+    pub(super) fn start_as(url: &str, mut command: Command) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
+        command.envs(LIMITS.map(|name| (format!("CHAT_LIMIT_{name}"), "0")));
+        command
+            .current_dir(folder.path())
+            .env("DATABASE_URL", url)
+            .env("SECRET_KEY", "a secret of the tests");
+        Self { process: Process::start_logging_to(&mut command, Stdio::from(log)), folder }
+    }
+
+    /// Registers somebody, and connects.
+    pub(super) async fn sign_up(&self, name: &str) -> Client {
+        let token = sign_up(self.process.address, name).await;
+        Client::with_bearer(self.process.address, &token).await
+    }
+
+    /// Whether it says of itself that it can serve.
+    pub(super) async fn readiness(&self) -> (u16, Value) {
+        let answer = http::get(self.process.address, "/readyz", &[]).await;
+        (answer.status, answer.json())
+    }
+
+    /// What it has logged so far.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap()
+    }
+
+    /// How many file descriptors it holds.
+    pub(super) fn descriptors(&self) -> usize {
+        std::fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
+    /// The processor time that it has taken.
+    pub(super) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
+        // Behind the name, which stands in brackets, user and system time are the 12th and 13th fields.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * MS_PER_TICK)
+    }
+
+    /// A figure of its memory in KiB: `VmRSS` now, `VmHWM` at most.
+    pub(super) fn memory_kib(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Lets the greatest memory count from now on.
+    pub(super) fn forget_memory_peak(&self) {
+        std::fs::write(self.proc("clear_refs"), "5").unwrap();
+    }
+
+    fn proc(&self, file: &str) -> String {
+        format!("/proc/{}/{file}", self.process.id())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+/// A send; the body is the key.
+pub(super) fn message(room: &str, key: &str) -> Value {
+    json!({"type": "send_message", "room": room, "body": key, "key": key})
+}
+
+/// Tries a send again until it is acknowledged; anything but a refusal that asks for it is wrong.
+pub(super) async fn until_acknowledged(client: &mut Client, send: &Value) -> Value {
+    let acknowledged = async {
+        loop {
+            let answer = client.ask(send.clone()).await;
+            if answer["type"] == "ack" {
+                return answer;
+            }
+            assert!(answer["retry_after_ms"].is_u64(), "{answer}");
+            // Sooner than the server asks for: what is looked for is when it works, not when a client would try.
+            tokio::time::sleep(RETRY_INTERVAL).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, acknowledged).await.expect("the send is acknowledged at last")
+}
+
+/// Asks, and wants to be refused in time, by that name and with a time to try again; says how long it took.
+pub(super) async fn refused(code: &str, client: &mut Client, request: Value) -> Duration {
+    let (took, answer) = timed(client.ask(request)).await;
+    assert_refused(code, &answer);
+    assert!(took < ANSWER * LENIENCE, "after {took:?}: {answer}");
+    took
+}
+
+pub(super) fn assert_refused(code: &str, answer: &Value) {
+    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{answer}");
+    assert!(answer["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{answer}");
+}
