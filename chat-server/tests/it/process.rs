@@ -1,10 +1,11 @@
 //! The real binary: how it starts with nothing, refuses, drains, and what it logs.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::support::server::credentials;
 use crate::support::{Client, eventually, http, run};
@@ -12,31 +13,32 @@ use crate::support::{Client, eventually, http, run};
 /// A running `chat-server`; killed when it is dropped.
 pub(crate) struct Process {
     child: Child,
+    /// A file: a pipe that nobody reads holds 64 KiB, and then blocks the process.
+    log: NamedTempFile,
     pub(crate) address: std::net::SocketAddr,
 }
 
 impl Process {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        Self::start_logging_to(command, Stdio::piped())
-    }
-
-    /// Starts the binary with another end for its log. A pipe that nobody reads holds 64 KiB, and then blocks it.
-    pub(crate) fn start_logging_to(command: &mut Command, log: Stdio) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let log = NamedTempFile::new().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim().strip_prefix("listening on http://") else {
-            let mut log = String::new();
-            child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut log).unwrap());
-            panic!("it did not start: {line}{log}");
+            panic!("it did not start: {line}{}", std::fs::read_to_string(log.path()).unwrap());
         };
-        Self { address: address.parse().unwrap(), child }
+        Self { address: address.parse().unwrap(), child, log }
     }
 
     /// The id of the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
     }
 
     /// Kills it without a warning.
@@ -45,26 +47,24 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// The memory that it uses, in bytes (its resident set).
-    pub(crate) fn memory_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    /// A figure of its memory in KiB: `VmRSS` now, `VmHWM` at most.
+    pub(crate) fn memory_kib(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Asks it to end; gives back the exit code and the log.
     pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        assert_discreet(&log);
-        (self.child.wait().unwrap().code(), log)
+        let code = self.child.wait().unwrap().code();
+        (code, self.log())
     }
 }
 
 /// Looks for secrets in a log: the passwords of the tests, and whatever has the length of a token.
-pub(crate) fn assert_discreet(log: &str) {
+fn assert_discreet(log: &str) {
     assert!(!log.contains("password of"), "a password is in the log: {log}");
     let is_of_token = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
     let token = log.split(|char: char| !is_of_token(char)).find(|word| word.len() == 43);
@@ -75,13 +75,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            assert_discreet(&self.log());
+        }
     }
 }
 
 /// The binary on a free port, with nothing of this machine's environment.
 pub(crate) fn chat_server() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
-    command.env_clear().env("CHAT_BIND", "127.0.0.1:0");
+    command.env_clear().env("CHAT_BIND", "127.0.0.1:0").env("CHAT_LOG", "debug");
     command
 }
 

@@ -30,7 +30,7 @@ fn sixty_four_sign_ins_at_once_take_little_memory_while_others_chat() {
     let url = format!("sqlite:{}", folder.path().join("chat.db").display());
     register(&url, &people());
     let server = ChatServer::start(&url);
-    let before = server.memory_kib("VmRSS");
+    let before = server.process.memory_kib("VmRSS");
     run(async {
         let address = server.process.address;
         let mut chatters = Vec::new();
@@ -48,14 +48,14 @@ fn sixty_four_sign_ins_at_once_take_little_memory_while_others_chat() {
         let (statuses, beside) = tokio::join!(join_all(sign_ins), chat(ann, bob, "beside"));
         let signed_in = statuses.iter().filter(|&&status| status == 200).count();
         assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
-        let rise = server.memory_kib("VmHWM") - before;
+        let rise = server.process.memory_kib("VmHWM") - before;
         let cores = u64::try_from(std::thread::available_parallelism().unwrap().get()).unwrap();
         let rise_max = (SIGN_INS_KIB_MAX + cores.saturating_sub(2) * HASH_KIB) * 3 / 2;
         let figures = format!(
             "{SIGN_INS} sign-ins at once: {signed_in} signed in, the rest told to try again; memory from {before} KiB \
              up by {rise} KiB at most, {} KiB after; a message's way {alone:?} alone, {beside:?} beside them \
              (medians of {TIMED}), {cores} cores",
-            server.memory_kib("VmRSS"),
+            server.process.memory_kib("VmRSS"),
         );
         println!("{figures}");
         assert!(signed_in > 0 && rise <= rise_max, "{figures}");
@@ -123,7 +123,7 @@ fn clients_that_never_read_take_little_memory_while_others_chat() {
         pour(&mut ann, &mut bob, "first").await;
         join_all(asking.iter_mut().map(ask_and_read)).await;
 
-        let before = server.memory_kib("VmRSS");
+        let before = server.process.memory_kib("VmRSS");
         server.forget_memory_peak();
         for (n, client) in silent.iter_mut().enumerate() {
             client.send(json!({"type": "join_room", "room": "general"})).await;
@@ -131,9 +131,9 @@ fn clients_that_never_read_take_little_memory_while_others_chat() {
                 ask_without_reading(client).await;
             }
         }
-        let asked = server.memory_kib("VmHWM");
+        let asked = server.process.memory_kib("VmHWM");
         pour(&mut ann, &mut bob, "second").await;
-        let at_most = server.memory_kib("VmHWM");
+        let at_most = server.process.memory_kib("VmHWM");
         let figures = format!(
             "{SILENT} clients that never read: {before} KiB before, {asked} KiB when half of them had asked, {at_most} \
              KiB at most beside {MESSAGES} messages of 8 KB"

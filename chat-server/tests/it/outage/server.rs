@@ -1,8 +1,6 @@
 //! The binary with its log in a file, and what the system knows of its process.
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -32,7 +30,7 @@ const LIMITS: [&str; 7] = [
 /// A running binary with its limits off.
 pub(super) struct ChatServer {
     pub(super) process: Process,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl ChatServer {
@@ -44,13 +42,13 @@ impl ChatServer {
     /// Starts it by another command.
     pub(super) fn start_as(url: &str, mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = File::create(folder.path().join("log")).unwrap();
         command.envs(LIMITS.map(|name| (format!("CHAT_LIMIT_{name}"), "0")));
         command
             .current_dir(folder.path())
             .env("DATABASE_URL", url)
-            .env("SECRET_KEY", "a secret of the tests");
-        Self { process: Process::start_logging_to(&mut command, Stdio::from(log)), folder }
+            .env("SECRET_KEY", "a secret of the tests")
+            .env("CHAT_LOG", "info");
+        Self { process: Process::start(&mut command), _folder: folder }
     }
 
     /// Registers somebody, and connects.
@@ -67,7 +65,7 @@ impl ChatServer {
 
     /// What it has logged so far.
     pub(super) fn log(&self) -> String {
-        std::fs::read_to_string(self.log_path()).unwrap()
+        self.process.log()
     }
 
     /// How many file descriptors it holds.
@@ -84,13 +82,6 @@ impl ChatServer {
         Duration::from_millis(ticks * MS_PER_TICK)
     }
 
-    /// A figure of its memory in KiB: `VmRSS` now, `VmHWM` at most.
-    pub(super) fn memory_kib(&self, figure: &str) -> u64 {
-        let status = std::fs::read_to_string(self.proc("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':')).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-
     /// Lets the greatest memory count from now on.
     pub(super) fn forget_memory_peak(&self) {
         std::fs::write(self.proc("clear_refs"), "5").unwrap();
@@ -98,10 +89,6 @@ impl ChatServer {
 
     fn proc(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.process.id())
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.folder.path().join("log")
     }
 }
 
