@@ -100,8 +100,10 @@ pub struct NewSession {
     pub token_hash: TokenHash,
     /// What the device calls itself.
     pub device: Option<DeviceName>,
-    /// Since when; it is seen then, too.
+    /// Since when.
     pub created_at: Timestamp,
+    /// When it is first seen.
+    pub last_seen_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
 }

@@ -61,6 +61,8 @@ pub struct OpenSession {
     pub token_hash: TokenHash,
     /// What the device calls itself.
     pub device: Option<DeviceName>,
+    /// When it signs in, by the clock by which sessions end; what is stored may follow another one, which jumps.
+    pub seen_at: Timestamp,
     /// How long the session lasts, in milliseconds.
     pub lifetime_ms: i64,
     /// After how many milliseconds without being seen a session ends, this one and others.
@@ -104,13 +106,16 @@ pub fn open_session<R: Repository + ?Sized>(
     {
         return Err(OpenSessionError::PasswordChanged);
     }
-    repository.remove_ended_sessions(now, now.plus_ms(-request.idle_ms), SESSIONS_REMOVED_MAX)?;
+    let unseen_since = request.seen_at.plus_ms(-request.idle_ms);
+    repository.remove_ended_sessions(request.seen_at, unseen_since, SESSIONS_REMOVED_MAX)?;
     make_room(repository, now, user_id)?;
     Ok(repository.add_session(&NewSession {
         user_id,
         token_hash: request.token_hash,
         device: request.device.clone(),
         created_at: now,
+        // A clock that was set back must not make it seem unseen.
+        last_seen_at: now.max(request.seen_at),
         expires_at: now.plus_ms(request.lifetime_ms),
     })?)
 }

@@ -256,6 +256,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_in_lasts_whole_days_and_ends_earlier_when_it_is_not_used() {
+        let limits =
+            config(&["--limit-session-days", "3650", "--limit-session-idle-days", "1"]).unwrap().limits;
+        let day_ms = 24 * 60 * 60 * 1_000;
+        assert_eq!((limits.session_lifetime_ms, limits.session_idle_ms), (3_650 * day_ms, day_ms));
+        assert_eq!(config(&[]).unwrap().limits.session_idle_ms, 14 * day_ms);
+        for bad in ["0", "3651", "-1", "1.5", "forever"] {
+            let argument = format!("--limit-session-idle-days={bad}");
+            assert!(Settings::try_parse_from(["chat-server", &argument]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_secret_is_not_shown() {
         let config = config(&["--secret-key", "hush", "--database-url", "postgres://u:pass@h/d"]).unwrap();
         let shown = format!("{config:?}");

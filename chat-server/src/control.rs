@@ -183,7 +183,9 @@ pub(crate) async fn run_upkeep(node: Arc<Node>) {
                 node.presence.put_back(&records);
             }
         }
-        if let Some(command) = node.sightings.take(node.clock.now()) {
+        // The later of the two clocks: a session must not seem unseen once the other one counts.
+        let seen_at = node.clock.now().max(node.clock.wall());
+        if let Some(command) = node.sightings.take(seen_at) {
             let _ = store.submit(command, Ticket::Nobody);
         }
         if has_doubts {

@@ -19,7 +19,7 @@ impl Sessions for StoreTransaction<'_> {
                     chat_session::user_id.eq(session.user_id.get()),
                     chat_session::token_hash.eq(session.token_hash.as_bytes().as_slice()),
                     chat_session::created_at.eq(session.created_at.unix_ms()),
-                    chat_session::last_seen_at.eq(session.created_at.unix_ms()),
+                    chat_session::last_seen_at.eq(session.last_seen_at.unix_ms()),
                     chat_session::expires_at.eq(session.expires_at.unix_ms()),
                     chat_session::device.eq(session.device.as_ref().map(DeviceName::as_str)),
                 ))

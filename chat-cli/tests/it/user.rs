@@ -52,6 +52,7 @@ pub(crate) fn open(
         verified: None,
         token_hash,
         device: device.and_then(DeviceName::cleaned),
+        seen_at: now,
         lifetime_ms: LIFETIME_MS,
         idle_ms: LIFETIME_MS,
     };

@@ -17,19 +17,20 @@ fn token(number: u8) -> TokenHash {
     TokenHash::new([number; 32])
 }
 
-fn opening(who: &UserSummary, number: u8) -> OpenSession {
+fn opening(who: &UserSummary, number: u8, now: i64) -> OpenSession {
     OpenSession {
         user_id: who.id,
         verified: None,
         token_hash: token(number),
         device: DeviceName::cleaned(&format!("device {number}")),
+        seen_at: at(now),
         lifetime_ms: LIFETIME_MS,
         idle_ms: IDLE_MS,
     }
 }
 
 fn open_at<S: Store>(store: &mut S, who: &UserSummary, number: u8, now: i64) -> Session {
-    run(store, |repository| open_session(repository, at(now), &opening(who, number))).unwrap()
+    run(store, |repository| open_session(repository, at(now), &opening(who, number, now))).unwrap()
 }
 
 /// Who is signed in with a token.
@@ -72,13 +73,13 @@ pub(super) fn sessions_end<S: Store>(store: &mut S) {
     assert_eq!(signed_in(store, 2, 20).as_deref(), Some("ann"));
     run(store, |repository| disable_user(repository, at(30), &bob.username)).unwrap();
     assert_eq!(signed_in(store, 3, 30), None, "shut out");
-    let refused = run(store, |repository| open_session(repository, at(31), &opening(&bob, 4)));
+    let refused = run(store, |repository| open_session(repository, at(31), &opening(&bob, 4, 31)));
     assert!(matches!(refused, Err(OpenSessionError::Forbidden)), "{refused:?}");
     let hash = PasswordHash::new("better".to_owned());
     run(store, |repository| change_password(repository, at(40), &ann.username, &hash)).unwrap();
     assert_eq!(signed_in(store, 2, 40), None, "a new password signs out");
     assert_eq!(run(store, |repository| repository.find_password_hash(ann.id)).unwrap(), Some(hash));
-    let late = OpenSession { verified: Some(PasswordHash::new("hash".to_owned())), ..opening(&ann, 5) };
+    let late = OpenSession { verified: Some(PasswordHash::new("hash".to_owned())), ..opening(&ann, 5, 41) };
     let refused = run(store, |repository| open_session(repository, at(41), &late));
     assert!(matches!(refused, Err(OpenSessionError::PasswordChanged)), "found right before it changed");
     open_at(store, &ann, 6, 50);
@@ -117,7 +118,7 @@ pub(super) fn a_session_that_is_seen_goes_on<S: Store>(store: &mut S) {
     assert_eq!(list.len(), 1, "a list is bounded");
     assert_eq!(list[0].session, Session { last_seen_at: at(500), ..first });
     assert_eq!(list[0].device.as_ref().map(DeviceName::as_str), Some("device 1"));
-    let nameless = OpenSession { device: None, ..opening(&ann, 3) };
+    let nameless = OpenSession { device: None, ..opening(&ann, 3, 600) };
     run(store, |repository| open_session(repository, at(600), &nameless)).unwrap();
     let list = run(store, |repository| repository.list_sessions(ann.id, 9)).unwrap();
     assert_eq!(list[0].device, None);
@@ -215,4 +216,13 @@ pub(super) fn ended_sessions_are_removed<S: Store>(store: &mut S) {
     open_at(store, &ann, 7, 10 + IDLE_MS * 2);
     let left = run(store, |repository| repository.list_sessions(ann.id, 10)).unwrap();
     assert_eq!(left.len(), 1, "who signs in clears up");
+    let mut open_by_a_clock_that_jumped = |number: u8, now: i64| {
+        let request = opening(&ann, number, 10 + IDLE_MS * 2);
+        run(store, |repository| open_session(repository, at(now), &request)).unwrap().last_seen_at
+    };
+    let seen_at = at(10 + IDLE_MS * 2);
+    assert_eq!(open_by_a_clock_that_jumped(8, 0), seen_at);
+    assert_eq!(open_by_a_clock_that_jumped(9, 1_000_000), at(1_000_000));
+    let left = run(store, |repository| repository.list_sessions(ann.id, 10)).unwrap();
+    assert_eq!(left.len(), 3, "it ends no session");
 }

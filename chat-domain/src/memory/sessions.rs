@@ -13,7 +13,7 @@ impl Sessions for MemoryRepository {
             id: SessionId::new(self.next_id()),
             user_id: session.user_id,
             created_at: session.created_at,
-            last_seen_at: session.created_at,
+            last_seen_at: session.last_seen_at,
             expires_at: session.expires_at,
         };
         let listed = ListedSession { session: added, device: session.device.clone() };

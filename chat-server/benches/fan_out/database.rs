@@ -54,6 +54,7 @@ fn add_one_person(repository: &mut dyn Repository, now: Timestamp, client: usize
         verified: None,
         token_hash,
         device: None,
+        seen_at: now,
         lifetime_ms: SESSION_MS,
         idle_ms: SESSION_MS,
     };

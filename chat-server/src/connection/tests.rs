@@ -114,6 +114,7 @@ fn chat(has_session: bool, is_disabled: bool) -> Box<Memory> {
             verified: None,
             token_hash: TokenHash::new([0; 32]),
             device: None,
+            seen_at: created_at,
             lifetime_ms: 1,
             idle_ms: 1,
         };

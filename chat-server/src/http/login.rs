@@ -29,6 +29,7 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
         verified: Some(hash.clone()),
         token_hash,
         device,
+        seen_at: node.clock.now(),
         lifetime_ms: node.limits.session_lifetime_ms,
         idle_ms: node.limits.session_idle_ms,
     };

@@ -57,11 +57,11 @@ impl Sightings {
 
     /// Takes some of what is to be written down; the rest waits for the next time, so that nobody's message waits
     /// for all of it.
-    pub(crate) fn take(&self, now: Timestamp) -> Option<Command> {
+    pub(crate) fn take(&self, seen_at: Timestamp) -> Option<Command> {
         let waiting = &mut self.held().waiting;
         let session_ids: Vec<SessionId> = waiting.iter().copied().take(TOUCHED_MAX).collect();
         waiting.retain(|id| session_ids.binary_search(id).is_err());
-        (!session_ids.is_empty()).then_some(Command::TouchSessions { session_ids, seen_at: now })
+        (!session_ids.is_empty()).then_some(Command::TouchSessions { session_ids, seen_at })
     }
 }
 

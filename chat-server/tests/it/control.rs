@@ -104,6 +104,7 @@ fn one_session_too_many_closes_the_connections_of_the_one_not_seen_longest() {
                             verified: None,
                             token_hash: TokenHash::new([u8::try_from(number).unwrap(); 32]),
                             device: None,
+                            seen_at: seen,
                             lifetime_ms: 1_000_000,
                             idle_ms: 1_000_000,
                         };

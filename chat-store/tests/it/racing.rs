@@ -167,6 +167,7 @@ fn of_a_sign_in_and_a_new_password_at_once_no_session_of_the_old_one_is_left() {
                 verified: Some(hash(number)),
                 token_hash: TokenHash::new([number; 32]),
                 device: None,
+                seen_at: NOW,
                 lifetime_ms: 1_000_000,
                 idle_ms: 1_000_000,
             };
