@@ -1,6 +1,7 @@
 //! Which address a request comes from.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use hyper::HeaderMap;
 use ipnet::IpNet;
@@ -10,6 +11,9 @@ pub(super) fn client(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) -
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut address = peer.ip().to_canonical();
     if !is_trusted(address) {
+        if address.is_loopback() && headers.contains_key("x-forwarded-for") {
+            warn_of_undeclared_proxy();
+        }
         return address;
     }
     let fields: Vec<&str> =
@@ -23,6 +27,17 @@ pub(super) fn client(headers: &HeaderMap, peer: SocketAddr, trusted: &[IpNet]) -
         }
     }
     address
+}
+
+/// A proxy on this machine that is not declared makes one address of all people: said once.
+fn warn_of_undeclared_proxy() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "X-Forwarded-For of a proxy on this machine is not believed, and all people count as one address: \
+             name the proxy in CHAT_TRUSTED_PROXIES"
+        );
+    });
 }
 
 /// Whether many people come from one address: this machine itself, or a trusted proxy.
