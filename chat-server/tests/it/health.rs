@@ -55,7 +55,7 @@ fn a_database_that_says_nothing_is_named_in_time_and_heals_by_itself() {
     run(async {
         let server = TestServer::start(database);
         assert_eq!(readiness(&server).await.0, 200);
-        proxy.hold();
+        let hold = proxy.hold();
         let (status, body) = readiness(&server).await;
         assert_eq!(status, 503);
         assert_eq!((&body["ready"], &body["database"]), (&json!(false), &json!(false)));
@@ -68,15 +68,19 @@ fn a_database_that_says_nothing_is_named_in_time_and_heals_by_itself() {
             assert!(!text.contains(&secret), "{text}");
         }
         assert_eq!(http::get(server.address, "/healthz", &[]).await.status, 200, "the process lives");
-        let metrics = http::get(server.address, "/metrics", &[]).await;
-        assert!(metrics.body.contains("\nchat_database_up 0\n"), "{}", metrics.body);
-        proxy.release();
+        until_metrics(&server, "chat_database_up 0").await;
+        drop(hold);
         until_ready(&server).await;
-        let is_up = async {
-            while !http::get(server.address, "/metrics", &[]).await.body.contains("\nchat_database_up 1\n") {}
-        };
-        tokio::time::timeout(DEADLINE, is_up).await.unwrap();
+        until_metrics(&server, "chat_database_up 1").await;
     });
+}
+
+/// Waits until a line stands in the metrics.
+async fn until_metrics(server: &TestServer, line: &str) {
+    let work = async {
+        while !http::get(server.address, "/metrics", &[]).await.body.lines().any(|held| held == line) {}
+    };
+    tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| panic!("{line} did not come"));
 }
 
 /// What stands before the address in a URL, the address, and what stands behind it.

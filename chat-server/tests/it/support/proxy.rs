@@ -34,15 +34,20 @@ impl Proxy {
         Self { address, gate }
     }
 
-    /// Lets nothing through any more.
-    pub(crate) fn hold(&self) {
+    /// Lets nothing through until the answer is dropped; then also what waited.
+    pub(crate) fn hold(&self) -> Hold {
         *self.gate.is_held.lock().unwrap() = true;
+        Hold(Arc::clone(&self.gate))
     }
+}
 
-    /// Lets everything through again, also what waited.
-    pub(crate) fn release(&self) {
-        *self.gate.is_held.lock().unwrap() = false;
-        self.gate.opened.notify_all();
+/// A proxy's traffic is held.
+pub(crate) struct Hold(Arc<Gate>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        *self.0.is_held.lock().unwrap() = false;
+        self.0.opened.notify_all();
     }
 }
 
