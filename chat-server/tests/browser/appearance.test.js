@@ -3,12 +3,17 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
-import { composer, eventually, messageWith, needsServer, newContext, newPerson, openBrowser, say, unique } from './support.js';
+import { PASSWORD, composer, eventually, messageWith, needsServer, newContext, newPerson, openBrowser, say, tryPost, unique } from './support.js';
 
 const SCREENS = [
   { name: 'phone', width: 360, height: 800 },
   { name: 'tablet', width: 800, height: 1000 },
   { name: 'desktop', width: 1440, height: 900 },
+];
+const DEVICES = [
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1',
+  `a-program-of-its-own/${'with_a_long_name_'.repeat(6)}`,
 ];
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -71,6 +76,29 @@ describe('the look of the page', needsServer, () => {
         }
         return person.context.close();
       });
+
+      it(`of the account: ${name}, ${colorScheme}`, async () => {
+        const person = await newPerson(browser, { name: 'eva', displayName: 'Eva Ärmel', context });
+        const { page } = person;
+        for (const agent of DEVICES) {
+          const signedIn = await tryPost(person.context, 'login', { username: person.username, password: PASSWORD }, { 'User-Agent': agent });
+          assert.equal(signedIn.status, 200);
+        }
+        await page.goto('/chat');
+        await page.getByRole('button', { name: 'Your account' }).click();
+        await eventually(() => page.locator('.device button').count(), DEVICES.length + 1);
+        await check(page, `${name}-${colorScheme}-account`);
+
+        await page.getByRole('button', { name: 'Sign out Firefox on Windows' }).click();
+        await page.getByText('Firefox on Windows was signed out.').waitFor();
+        await page.getByLabel('Current password').fill('not this one');
+        await page.getByLabel('New password').fill('nor this one');
+        await page.getByLabel('Show what I type').check();
+        await page.getByRole('button', { name: 'Change password' }).click();
+        await page.getByText('the current password is wrong').waitFor();
+        await check(page, `${name}-${colorScheme}-account-error`);
+        return person.context.close();
+      });
     }
   }
 });
@@ -79,7 +107,7 @@ async function check(page, name) {
   if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
   const overflow = await page.evaluate(() => {
     const root = document.querySelector('fitness-chat')?.shadowRoot;
-    const scrollers = [document.scrollingElement, ...(root?.querySelectorAll('.frame, .panes, .pane, .log, .room-list, .online-list') ?? [])];
+    const scrollers = [document.scrollingElement, ...(root?.querySelectorAll('.frame, .panes, .pane, .log, .room-list, .online-list, .account') ?? [])];
     return scrollers.filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.className || element.tagName);
   });
   assert.deepEqual(overflow, [], `${name} overflows sideways`);

@@ -68,10 +68,10 @@ export async function signUpByForm(browser, { name, displayName }) {
 }
 
 /** Posts to the HTTP interface and waits out its rate limits. */
-export async function post(context, path, content) {
+export async function post(context, path, content, headers = {}) {
   const deadline = Date.now() + PATIENT_MS;
   for (;;) {
-    const { status, value } = await tryPost(context, path, content);
+    const { status, value } = await tryPost(context, path, content, headers);
     if (status < 300) return value;
     const mayWait = value?.retry_after_ms !== undefined && Date.now() + value.retry_after_ms < deadline;
     assert.ok(mayWait, `POST ${path} answered ${status}: ${value?.code} ${value?.message}`);

@@ -1,5 +1,6 @@
 // <fitness-chat>: the chat as one element. Wires the parts: what changes is drawn, what is pressed is done.
 // @ts-check
+import { Account } from './account.js';
 import { leaveRoomAddress, pushRoom, replaceRoom, roomInAddress } from './address.js';
 import { Announcer } from './announcer.js';
 import { Chat } from './chat.js';
@@ -21,7 +22,7 @@ import { TypingLine } from './typing-line.js';
 /** @typedef {import('./room.js').Room} Room */
 /** @typedef {import('./chat.js').Change} Change */
 
-const STYLES = ['theme', 'controls', 'layout', 'lists', 'messages'];
+const STYLES = ['theme', 'controls', 'layout', 'lists', 'messages', 'account'];
 /** After these the way on leads over the sign-in page. */
 const SIGN_IN_CODES = new Set([4500, 4501, 4502, 4503]);
 /** A hidden page draws no frames, and has its title and its counts all the same. */
@@ -46,6 +47,7 @@ export class FitnessChat extends HTMLElement {
   #people = new OnlineList();
   #announcer = new Announcer();
   #signOut = new SignOut(this.#chat);
+  #account = new Account({ signOut: () => this.#signOut.start() });
   #layout = new Layout({
     banner: this.#banner.element,
     rooms: this.#rooms.element,
@@ -60,6 +62,8 @@ export class FitnessChat extends HTMLElement {
   /** What to draw in the next frame; `unread` are messages of a room that is not open. @type {Set<Change | 'unread'>} */
   #dirty = new Set();
   #hasAddress = false;
+  /** The box is drawn anew only for another name: its buttons keep the focus over a reconnect. */
+  #drawnUser = '';
 
   constructor() {
     super();
@@ -69,7 +73,7 @@ export class FitnessChat extends HTMLElement {
     Promise.all(styles.map(settled)).then(() => {
       this.#layout.element.hidden = false;
     });
-    root.append(...styles, this.#layout.element, this.#signOut.element, this.#announcer.element);
+    root.append(...styles, this.#layout.element, this.#account.element, this.#signOut.element, this.#announcer.element);
     this.#layout.leaveButton.addEventListener('click', () => this.#leave());
   }
 
@@ -151,11 +155,19 @@ export class FitnessChat extends HTMLElement {
 
   #drawUser() {
     const { user } = this.#chat;
-    if (!user) return;
+    const version = JSON.stringify(user);
+    if (!user || version === this.#drawnUser) return;
+    this.#drawnUser = version;
     fill(
       this.#layout.userBox,
-      avatar(user),
-      el('span', { class: 'who' }, el('bdi', { class: 'name' }, nameOf(user)), handle(user)),
+      el(
+        'button',
+        { type: 'button', class: 'account-button', title: 'Your account', onclick: () => this.#account.open(user) },
+        avatar(user),
+        el('span', { class: 'who' }, el('bdi', { class: 'name' }, nameOf(user)), handle(user)),
+        el('span', { class: 'sr-only' }, 'Your account'),
+        icon('account'),
+      ),
       el('button', { type: 'button', class: 'icon-button', 'aria-label': 'Sign out', title: 'Sign out', onclick: () => this.#signOut.start() }, icon('signOut')),
     );
   }

@@ -7,8 +7,11 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-d
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const oldDay = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
-const relativeDay = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const TONES = 8;
 
@@ -22,11 +25,25 @@ export function fullTime(at) {
   return full.format(at);
 }
 
+/** @param {number} at */
+export function fullDate(at) {
+  return day.format(at);
+}
+
+/** "now", "5 minutes ago", "yesterday". @param {number} at @param {number} now */
+export function timeAgo(at, now) {
+  const ms = Math.max(0, now - at);
+  if (ms < MINUTE_MS) return relative.format(0, 'second');
+  if (ms < HOUR_MS) return relative.format(-Math.floor(ms / MINUTE_MS), 'minute');
+  if (ms < DAY_MS) return relative.format(-Math.floor(ms / HOUR_MS), 'hour');
+  return relative.format(-Math.floor(ms / DAY_MS), 'day');
+}
+
 /** "Today", "Yesterday", "Sunday, November 22", or with the year when that is another one. @param {number} at */
 export function dayName(at) {
   const days = Math.round((midnight(at) - midnight(Date.now())) / DAY_MS);
   if (days === 0 || days === -1) {
-    const name = relativeDay.format(days, 'day');
+    const name = relative.format(days, 'day');
     return name.charAt(0).toLocaleUpperCase() + name.slice(1);
   }
   const isThisYear = new Date(at).getFullYear() === new Date().getFullYear();

@@ -35,7 +35,7 @@ signUp.addEventListener('submit', (event) => {
     if (!signedIn.ok) {
       inputOf(signIn, 'username').value = username;
       show(signIn);
-      return { ok: false, message: `The account is made. ${signedIn.message}` };
+      return { ...signedIn, message: `The account is made. ${signedIn.message}` };
     }
     return signedIn;
   });

@@ -46,6 +46,14 @@
  * @property {number} typing_start_interval_ms
  * @property {number} typing_expiry_ms
  *
+ * @typedef {object} Session where somebody is signed in
+ * @property {string} id
+ * @property {string | null} device what it calls itself
+ * @property {number} created_at Unix milliseconds
+ * @property {number} last_seen_at Unix milliseconds
+ * @property {number} expires_at Unix milliseconds
+ * @property {boolean} is_current
+ *
  * @typedef {{code: string, message: string, retry_after_ms?: number}} WireError
  *
  * @typedef {Record<string, any> & {type: string, re?: string}} Frame
