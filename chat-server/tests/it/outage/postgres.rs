@@ -140,7 +140,7 @@ fn survives(what: &str, break_it: fn(&Cluster), mend: fn(&Cluster)) {
             returned.elapsed(),
             server.log().lines().count()
         );
-        println!("{figures}");
+        eprintln!("{figures}");
         assert!(recovery < RECOVERY * LENIENCE, "{figures}");
 
         // The same connections go on.
