@@ -63,10 +63,7 @@ describe('names of people that are markup', { ...needsServer, ...needsCli }, () 
   it('are text beside what they write', async () => {
     for (const person of named) {
       const id = await people.say(person, room, unique('said'));
-      for (const { page } of readers) {
-        const author = page.locator(`[data-message-id="${id}"] .author`);
-        await eventually(() => author.textContent(), `${person.displayName} @${person.username}`);
-      }
+      await onAll(`[data-message-id="${id}"] .author`, `${person.displayName} @${person.username}`);
     }
     for (const reader of readers) await assertUntouched(reader);
   });
@@ -74,27 +71,24 @@ describe('names of people that are markup', { ...needsServer, ...needsCli }, () 
   it('are text in the line of those typing, alone and together', async () => {
     for (const person of named) {
       await people.tell(person, { type: 'typing_start', room });
-      for (const { page } of readers) await eventually(() => page.locator('.typing-line').textContent(), `${person.displayName} is typing`);
+      await onAll('.typing-line', `${person.displayName} is typing`);
       await people.tell(person, { type: 'typing_stop', room });
-      for (const { page } of readers) await eventually(() => page.locator('.typing-line').textContent(), '');
+      await onAll('.typing-line', '');
     }
-    const [one, other, ...rest] = named.slice(0, 10);
-    const line = (text) => Promise.all(readers.map(({ page }) => eventually(() => page.locator('.typing-line').textContent(), text)));
+    const [one, other, third] = named;
     await people.tell(one, { type: 'typing_start', room });
-    await line(`${one.displayName} is typing`);
+    await onAll('.typing-line', `${one.displayName} is typing`);
     await people.tell(other, { type: 'typing_start', room });
-    await line(`${one.displayName} and ${other.displayName} are typing`);
-    await people.tell(rest[0], { type: 'typing_start', room });
-    await line(`${one.displayName}, ${other.displayName} and 1 other are typing`);
+    await onAll('.typing-line', `${one.displayName} and ${other.displayName} are typing`);
+    await people.tell(third, { type: 'typing_start', room });
+    await onAll('.typing-line', `${one.displayName}, ${other.displayName} and 1 other are typing`);
     for (const reader of readers) await assertUntouched(reader);
   });
 
   it('are text in what screen readers are told, and so is what they write', async () => {
     for (const person of named.filter((_, index) => index % 6 === 0)) {
       await people.say(person, room, person.displayName);
-      for (const { page } of readers) {
-        await eventually(() => page.locator('p.sr-only[aria-live=polite]').textContent(), `${person.displayName}: ${person.displayName}`);
-      }
+      await onAll('p.sr-only[aria-live=polite]', `${person.displayName}: ${person.displayName}`);
     }
     for (const reader of readers) await assertUntouched(reader);
   });
@@ -129,6 +123,11 @@ describe('names of people that are markup', { ...needsServer, ...needsCli }, () 
       await bearer.context.close();
     }
   });
+
+  /** Every reader sees this text there. */
+  function onAll(selector, text) {
+    return Promise.all(readers.map(({ page }) => eventually(() => page.locator(selector).textContent(), text)));
+  }
 });
 
 /** The notes of one kind about people without a page, from top to bottom. */
