@@ -35,6 +35,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::metrics::Transport;
+use crate::node::rates::Arrival;
 use crate::shard::Shard;
 use crate::survive::survive;
 
@@ -92,6 +93,10 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
     let node = Arc::clone(&shard.node);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    if looks_up_a_sign_in(&path) {
+        let address = address::client(request.headers(), peer, &node.trusted_proxies);
+        node.rates.arrive(Arrival::Lookup, address, node.clock.now())?;
+    }
     match (&method, path.as_str()) {
         (&Method::GET, "/ws") => upgrade::handle(shard, request, peer).await,
         (&Method::POST, "/api/v1/register") => register::handle(&node, request, peer).await,
@@ -109,6 +114,11 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
         (&Method::GET | &Method::HEAD, asset) if asset.starts_with(page::ASSETS) => page::asset(asset),
         (_, known) => Err(not_there(known)),
     }
+}
+
+/// Whether a request to a path asks the database who is signed in, and counts in no rate of its own.
+fn looks_up_a_sign_in(path: &str) -> bool {
+    matches!(path, "/chat" | "/api/v1/logout" | "/api/v1/sessions" | "/api/v1/sessions/revoke")
 }
 
 /// Counts what a request came to.

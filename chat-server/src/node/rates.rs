@@ -41,6 +41,8 @@ pub(crate) enum Act {
 pub(crate) enum Arrival {
     /// A WebSocket.
     Connection,
+    /// A request that looks a sign-in up.
+    Lookup,
     /// A sign-in.
     Login,
     /// A registration.
@@ -84,13 +86,13 @@ impl Rates {
     /// Counts what comes from an address.
     pub(crate) fn arrive(&self, arrival: Arrival, address: IpAddr, now: Timestamp) -> Result<(), Failure> {
         let address = address.to_canonical();
-        // WebSockets of this very machine are the operator's own, or a proxy's that is not declared: then this limit
+        // What comes from this very machine is the operator's own, or a proxy's that is not declared: then these limits
         // would shut everybody out at once.
-        if arrival == Arrival::Connection && address.is_loopback() {
+        if matches!(arrival, Arrival::Connection | Arrival::Lookup) && address.is_loopback() {
             return Ok(());
         }
         let per_minute = match arrival {
-            Arrival::Connection => self.limits.connections_per_minute,
+            Arrival::Connection | Arrival::Lookup => self.limits.connections_per_minute,
             Arrival::Login => self.limits.logins_per_minute,
             Arrival::Registration => self.limits.registrations_per_minute,
         };
@@ -99,6 +101,7 @@ impl Rates {
         take(&self.networks, (network(address), arrival), rate, now).map_err(|wait_ms| {
             let what = match arrival {
                 Arrival::Connection => "connections from this address",
+                Arrival::Lookup => "requests from this address",
                 Arrival::Login => "sign-ins from this address",
                 Arrival::Registration => "registrations from this address",
             };

@@ -143,6 +143,12 @@ fn an_address_opens_so_many_connections_and_a_whole_ipv6_network_is_one() {
             assert_eq!(status(&format!("2001:db8::{host}")).await, wanted, "{host}");
         }
         assert_eq!(status("2001:db8:0:1::1").await, 101, "the next network");
+        let look = async |address: &str| {
+            http::get(server.address, "/chat", &[("X-Forwarded-For", address)]).await.status
+        };
+        for wanted in [303, 303, 303, 429] {
+            assert_eq!(look("203.0.113.7").await, wanted, "requests have as many of their own");
+        }
         for _ in 0..10 {
             assert_eq!(status("127.0.0.1").await, 101, "this machine's own address has no such limit");
         }
