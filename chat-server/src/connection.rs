@@ -1,6 +1,8 @@
 //! One connection: a reader task around the WebSocket library; what it writes goes through the shard's dispatcher.
 
 mod admission;
+#[cfg(feature = "echo")]
+mod echo;
 mod io;
 mod reader;
 pub(crate) mod socket;

@@ -7,6 +7,8 @@ use chat_protocol::{CloseCode, ServerEvent};
 const HEADER_BYTES_MAX: usize = 10;
 
 const FINAL_TEXT: u8 = 0x81;
+#[cfg(feature = "echo")]
+const FINAL_BINARY: u8 = 0x82;
 const FINAL_CLOSE: u8 = 0x88;
 const FINAL_PING: u8 = 0x89;
 
@@ -39,6 +41,25 @@ pub(crate) fn of_close(code: CloseCode) -> Bytes {
     buffer.extend_from_slice(&code.code().to_be_bytes());
     buffer.extend_from_slice(reason);
     buffer.into()
+}
+
+/// A text as one frame.
+#[cfg(feature = "echo")]
+pub(crate) fn of_text(text: &[u8]) -> Bytes {
+    of_payload(FINAL_TEXT, text)
+}
+
+/// A binary message as one frame.
+#[cfg(feature = "echo")]
+pub(crate) fn of_binary(bytes: &[u8]) -> Bytes {
+    of_payload(FINAL_BINARY, bytes)
+}
+
+#[cfg(feature = "echo")]
+fn of_payload(first: u8, payload: &[u8]) -> Bytes {
+    let (header, header_bytes) = header(first, payload.len());
+    let header = header.into_iter().take(header_bytes);
+    header.chain(payload.iter().copied()).collect()
 }
 
 /// An empty ping.

@@ -44,6 +44,10 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Fields in a request's header, at most.
 const HEADER_FIELDS_MAX: usize = 64;
 
+/// The route that sends every message back, for conformance suites.
+#[cfg(feature = "echo")]
+const ECHO: &str = "/echo";
+
 type Answer = Response<Full<Bytes>>;
 
 /// What a connection gets for which there is no place.
@@ -99,6 +103,8 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
     }
     match (&method, path.as_str()) {
         (&Method::GET, "/ws") => upgrade::handle(shard, request, peer).await,
+        #[cfg(feature = "echo")]
+        (&Method::GET, ECHO) => upgrade::handle(shard, request, peer).await,
         (&Method::POST, "/api/v1/register") => register::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/login") => login::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/logout") => logout::handle(&node, request).await,

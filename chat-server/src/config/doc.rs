@@ -8,7 +8,8 @@ use super::invocation::variable;
 /// Every setting in Markdown: variable, flag, default, meaning.
 #[must_use]
 pub fn settings_document() -> String {
-    let rows: String = Settings::command().get_arguments().map(row).collect();
+    let rows: String =
+        Settings::command().get_arguments().filter(|definition| !definition.is_hide_set()).map(row).collect();
     format!("| variable | flag | default | meaning |\n|---|---|---|---|\n{rows}")
 }
 

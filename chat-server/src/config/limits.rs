@@ -63,11 +63,25 @@ pub(super) struct LimitSettings {
     #[arg(long = "limit-session-days", env = "CHAT_LIMIT_SESSION_DAYS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub session_days: u32,
+    /// Bytes in one message of the echo route.
+    #[cfg(feature = "echo")]
+    #[arg(long, env = "CHAT_ECHO_MESSAGE_BYTES", default_value_t = ECHO_BYTES_MAX, hide = true,
+          value_parser = clap::value_parser!(u64).range(1..=ECHO_BYTES_MAX))]
+    pub echo_message_bytes: u64,
+    /// Bytes that may wait to be written on a connection of the echo route.
+    #[cfg(feature = "echo")]
+    #[arg(long, env = "CHAT_ECHO_QUEUE_BYTES", default_value_t = ECHO_BYTES_MAX, hide = true,
+          value_parser = clap::value_parser!(u64).range(1..=ECHO_BYTES_MAX))]
+    pub echo_queue_bytes: u64,
     /// Days after which a sign-in ends that is not used.
     #[arg(long = "limit-session-idle-days", env = "CHAT_LIMIT_SESSION_IDLE_DAYS", default_value_t = 14,
           value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub session_idle_days: u32,
 }
+
+/// Bytes in a message of the echo route or in its queue, at most.
+#[cfg(feature = "echo")]
+const ECHO_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// The greatest rate that can be set: far above what a server can do.
 const RATE_MAX: i64 = 1_000_000;
@@ -105,6 +119,12 @@ pub struct Limits {
     pub session_lifetime_ms: i64,
     /// Milliseconds after which a sign-in ends that is not used.
     pub session_idle_ms: i64,
+    /// Bytes in one message of the echo route.
+    #[cfg(feature = "echo")]
+    pub echo_message_bytes: usize,
+    /// Bytes that may wait to be written on a connection of the echo route.
+    #[cfg(feature = "echo")]
+    pub echo_queue_bytes: usize,
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -126,6 +146,10 @@ impl LimitSettings {
             connections: self.connections,
             session_lifetime_ms: i64::from(self.session_days) * DAY_MS,
             session_idle_ms: i64::from(self.session_idle_days) * DAY_MS,
+            #[cfg(feature = "echo")]
+            echo_message_bytes: usize::try_from(self.echo_message_bytes).unwrap_or(usize::MAX),
+            #[cfg(feature = "echo")]
+            echo_queue_bytes: usize::try_from(self.echo_queue_bytes).unwrap_or(usize::MAX),
         }
     }
 }

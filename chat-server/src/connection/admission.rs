@@ -6,14 +6,16 @@ use std::time::Duration;
 use chat_domain::SignedIn;
 use chat_protocol::events::Status;
 use chat_protocol::{
-    ClientEvent, CloseCode, ErrorCode, Limits, PROTOCOL_LEVEL, Request, ServerEvent, decode,
+    ClientEvent, CloseCode, ErrorCode, FRAME_BYTES_MAX, Limits, PROTOCOL_LEVEL, Request, ServerEvent, decode,
 };
 use tokio::io::AsyncRead;
 
 use crate::connection::reader::{Incoming, Reader};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
+use crate::node::Node;
 use crate::node::connections::Closings;
+use crate::shard::outbox::READ_BYTES_MAX;
 use crate::shard::{Gone, Shard};
 
 /// What the upgrade found out.
@@ -25,6 +27,34 @@ pub(crate) enum Admission {
     FirstFrame,
     /// A page came with a stale cookie. It can't see an HTTP status, so it gets a close code.
     Stale,
+    /// Nobody: every message comes back.
+    #[cfg(feature = "echo")]
+    Echo,
+}
+
+/// How much a connection may hold, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Of one message.
+    pub(crate) message_bytes: usize,
+    /// Of what waits to be written, before the server stops reading.
+    pub(crate) queue_bytes: usize,
+}
+
+impl Admission {
+    /// How much the connection may hold.
+    #[cfg_attr(
+        not(feature = "echo"),
+        expect(clippy::unused_self, unused_variables, reason = "the chat has one size")
+    )]
+    pub(crate) fn bounds(&self, node: &Node) -> Bounds {
+        #[cfg(feature = "echo")]
+        if matches!(self, Self::Echo) {
+            let (message_bytes, queue_bytes) = (node.limits.echo_message_bytes, node.limits.echo_queue_bytes);
+            return Bounds { message_bytes, queue_bytes };
+        }
+        Bounds { message_bytes: FRAME_BYTES_MAX, queue_bytes: READ_BYTES_MAX }
+    }
 }
 
 /// The name and version that a client sees.
@@ -37,6 +67,8 @@ pub(crate) async fn admit<R: AsyncRead + Unpin, W: SocketWriter>(
 ) -> Result<(), Option<CloseCode>> {
     match admission {
         Admission::Stale => Err(Some(CloseCode::SessionExpired)),
+        #[cfg(feature = "echo")]
+        Admission::Echo => Ok(()),
         Admission::SignedIn(signed_in, as_of) => welcome(reader, signed_in, as_of, None).map_err(|Gone| None),
         Admission::FirstFrame => {
             let limit = Duration::from_millis(reader.shard.node.timers.sign_in_timeout_ms);
@@ -53,6 +85,7 @@ async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
     loop {
         let text = match reader.next().await {
             Incoming::Text(text) => text,
+            Incoming::Binary(_) => return Err(Some(CloseCode::Unsupported)),
             Incoming::Ended(code) => return Err(code),
         };
         let (id, failure) = match decode(&text) {

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chat_domain::{Rate, TokenBucket};
-use chat_protocol::{CloseCode, FRAME_BYTES_MAX};
+use chat_protocol::CloseCode;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Notify;
@@ -14,10 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::connection::admission::{Admission, admit};
+#[cfg(feature = "echo")]
+use crate::connection::echo::echo_all;
 use crate::connection::io::ReaderIo;
 use crate::connection::socket::SocketWriter;
 use crate::handlers::{self, Legibility};
-use crate::shard::outbox::READ_BYTES_MAX;
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{ConnectionKey, Gone, Shard};
 use crate::survive::survive;
@@ -32,8 +34,11 @@ const NUISANCES: Rate = Rate::new(1_000, 10_000);
 
 /// What comes from a client.
 pub(crate) enum Incoming {
-    /// A text frame.
+    /// A text message.
     Text(Utf8Bytes),
+    /// A binary message. The chat has none.
+    #[cfg_attr(not(feature = "echo"), expect(dead_code, reason = "only the echo route looks into it"))]
+    Binary(Bytes),
     /// The end, and the code that the server answers with if it has one.
     Ended(Option<CloseCode>),
 }
@@ -44,6 +49,8 @@ pub(crate) struct Reader<R, W> {
     pub(crate) key: ConnectionKey,
     socket: WebSocketStream<ReaderIo<R, W>>,
     wake: Rc<Notify>,
+    /// Bytes that may wait to be written; above them nothing is read.
+    queue_bytes_max: usize,
     /// How many frames that ask for nothing may still come.
     nuisances: TokenBucket,
     /// Whether the client's frames can still be read: not after one that breaks the protocol.
@@ -66,19 +73,25 @@ pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
     leftover: Vec<u8>,
     admission: Admission,
 ) {
+    let bounds = admission.bounds(&shard.node);
     let (key, wake) = shard.open(writer, shard.node.clock.now());
     let _registration = Registration(Rc::clone(&shard), key);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_message_size(Some(FRAME_BYTES_MAX))
-        .max_frame_size(Some(FRAME_BYTES_MAX));
+        .max_message_size(Some(bounds.message_bytes))
+        .max_frame_size(Some(bounds.message_bytes));
     let io = ReaderIo { reader, shard: Rc::clone(&shard), key };
     let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
     let nuisances = TokenBucket::new(NUISANCES, shard.node.clock.now());
-    let mut reader = Reader { shard, key, socket, wake, nuisances, is_sound: true };
+    let queue_bytes_max = bounds.queue_bytes;
+    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, nuisances, is_sound: true };
     // Boxed, so that the idle connection's task doesn't keep their size.
     let work = async {
+        #[cfg(feature = "echo")]
+        if matches!(admission, Admission::Echo) {
+            return Box::pin(echo_all(&mut reader)).await;
+        }
         match Box::pin(admit(&mut reader, admission)).await {
             Ok(()) => reader.read_all().await,
             Err(code) => code,
@@ -94,6 +107,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
         loop {
             match self.next().await {
                 Incoming::Ended(code) => return code,
+                Incoming::Binary(_) => return Some(CloseCode::Unsupported),
                 Incoming::Text(text) => match handlers::handle(&self.shard, self.key, &text).await {
                     Ok(Legibility::Legible) => {}
                     Ok(Legibility::Illegible) => {
@@ -115,7 +129,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                     return Err(Gone);
                 }
                 let has_room =
-                    connection.outbox.bytes() <= READ_BYTES_MAX && connection.in_flight < IN_FLIGHT_MAX;
+                    connection.outbox.bytes() <= self.queue_bytes_max && connection.in_flight < IN_FLIGHT_MAX;
                 connection.is_reader_waiting = !has_room;
                 Ok(has_room)
             })??;
@@ -126,7 +140,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
         }
     }
 
-    /// The next text frame, or the end. Nothing is read while the client doesn't take what it was sent: a client
+    /// The next message, or the end. Nothing is read while the client doesn't take what it was sent: a client
     /// that only pings gets its pongs at the pace at which it reads them.
     pub(crate) async fn next(&mut self) -> Incoming {
         loop {
@@ -144,7 +158,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                     self.hear();
                     match message {
                         Some(Ok(Message::Text(text))) => return Incoming::Text(text),
-                        Some(Ok(Message::Binary(_))) => return Incoming::Ended(Some(CloseCode::Unsupported)),
+                        Some(Ok(Message::Binary(bytes))) => return Incoming::Binary(bytes),
                         // The library answers pings and closes by itself with the next read.
                         Some(Ok(_)) => {
                             if let Err(code) = self.count_nuisance() {

@@ -38,7 +38,7 @@ pub(super) async fn handle(
         return Err(Failure::overloaded().into());
     }
     let place = SocketPlace::take(node).ok_or_else(Failure::overloaded)?;
-    let admission = admission(node, request.headers()).await?;
+    let admission = admission(node, &request).await?;
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::task::spawn_local(serve(Rc::clone(shard), upgrade, admission, place));
     let mut answer = answer::empty(StatusCode::SWITCHING_PROTOCOLS);
@@ -70,7 +70,12 @@ async fn plain_stream(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
 }
 
 /// Who comes in. A bad bearer token is answered here; a page with a stale cookie is told by a close code.
-async fn admission(node: &Node, headers: &HeaderMap) -> Result<Admission, Refused> {
+async fn admission(node: &Node, request: &Request<Incoming>) -> Result<Admission, Refused> {
+    #[cfg(feature = "echo")]
+    if request.uri().path() == super::ECHO {
+        return Ok(Admission::Echo);
+    }
+    let headers = request.headers();
     let credentials = credentials::read_allowed(node, headers)?;
     let as_of = node.connections.closings();
     match (credentials::sign_in(node, &credentials).await?, credentials) {

@@ -13,6 +13,8 @@ mod abuse;
 mod arrows;
 mod chat;
 mod control;
+#[cfg(feature = "echo")]
+mod echo;
 mod health;
 mod kill;
 mod limits;
