@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
 use crate::node::presence::CHANGES_TOLD_MAX;
+use crate::security_log;
 use crate::shard::dispatcher::presence_of;
 use crate::shard::inbox::ShardEvent;
 use crate::store_access::Ticket;
@@ -41,10 +42,10 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
                 node.metrics.database(true);
                 seen = survive_now("the control log", || news.obey(&node)).flatten().unwrap_or(seen);
             }
-            Err(Failure { message, .. }) => {
+            Err(Failure { message: why, .. }) => {
                 node.metrics.database(false);
                 if !std::mem::replace(&mut is_away, true) {
-                    tracing::warn!(message, "the control log can't be read");
+                    tracing::warn!(why, "the control log can't be read");
                 }
             }
         }
@@ -113,12 +114,15 @@ impl News {
 
 /// Closes a person's connections, or those of one session.
 fn close(node: &Node, user_id: UserId, session_id: Option<SessionId>, code: CloseCode) {
+    let mut closed = 0;
     for address in node.connections.to_close(user_id) {
         let is_meant = session_id.is_none_or(|session_id| address.session_id == session_id);
         if let (true, Some(inbox)) = (is_meant, node.inboxes.get(address.shard)) {
             inbox.post(ShardEvent::Close { address, code });
+            closed += 1;
         }
     }
+    security_log::revoked(user_id, code, closed);
 }
 
 fn archive(node: &Node, room_id: RoomId) {

@@ -18,7 +18,7 @@ mod sessions;
 mod upgrade;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,9 +67,13 @@ pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, p
         let shard = Rc::clone(&shard);
         async move {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let address = address::client(request.headers(), peer, &shard.node.trusted_proxies);
             let handled = survive("a request", route(&shard, request, peer)).await;
             let handled = handled.unwrap_or_else(|| Err(Failure::panicked().into()));
-            count(&shard.node, &method, &path, handled.as_ref().err());
+            if let Err(refused) = &handled {
+                note_refusal(&shard.node, &path, &refused.failure, address);
+            }
+            count_sign_in(&shard.node, &method, &path, handled.as_ref().err());
             let mut answer = handled.unwrap_or_else(answer::refused);
             answer::secure(&mut answer, &shard.node);
             Ok::<_, Infallible>(answer)
@@ -127,12 +131,23 @@ fn looks_up_a_sign_in(path: &str) -> bool {
     matches!(path, "/chat" | "/api/v1/logout" | "/api/v1/sessions" | "/api/v1/sessions/revoke")
 }
 
-/// Counts what a request came to.
-fn count(node: &Node, method: &Method, path: &str, refused: Option<&answer::Refused>) {
-    let code = refused.map(|refused| refused.failure.code);
-    if let Some(code) = code {
-        node.metrics.refused(Transport::Http, code);
+/// Counts a refusal, and logs it where it concerns security.
+fn note_refusal(node: &Node, path: &str, failure: &Failure, address: IpAddr) {
+    node.metrics.refused(Transport::Http, failure.code);
+    let now = node.clock.now();
+    match failure.code {
+        ErrorCode::RateLimited => node.refusal_log.address_limited(&failure.message, address, now),
+        // Who calls up the page or the metrics without one is no attacker yet.
+        ErrorCode::Unauthenticated if path == "/ws" || path.starts_with("/api/") => {
+            node.refusal_log.token_refused(address, now);
+        }
+        _ => {}
     }
+}
+
+/// Counts what a sign-in or a registration came to.
+fn count_sign_in(node: &Node, method: &Method, path: &str, refused: Option<&answer::Refused>) {
+    let code = refused.map(|refused| refused.failure.code);
     match (method, path) {
         (&Method::POST, "/api/v1/login") => node.metrics.login(code),
         (&Method::POST, "/api/v1/register") => node.metrics.registration(code),

@@ -20,12 +20,15 @@ mod failure;
 mod frame;
 mod handlers;
 mod http;
+mod logging;
 mod node;
 mod origins;
 mod passwords;
+mod printable;
 mod process;
 mod random;
 mod secret;
+mod security_log;
 mod server;
 mod shard;
 mod store_access;
@@ -37,6 +40,8 @@ pub use config::{
     Config, ConfigError, ConfigTask, Invocation, Limits, LogFormat, Registration, Settings, Timers,
     settings_document,
 };
+pub use logging::start_log;
+pub use process::raise_open_files;
 pub use secret::{MetricsToken, SecretKey};
-pub use server::{Server, StartError};
+pub use server::{Server, StartError, Stopped};
 pub use survive::log_panic;

@@ -1,16 +1,18 @@
-//! Reads the settings, starts the server, and stops it at a signal.
+//! Reads the settings, starts the server, and stops it at a signal; or looks at the settings.
 #![forbid(unsafe_code)]
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use chat_server::{
-    Config, ConfigTask, Invocation, LogFormat, Registration, Server, Settings, settings_document,
+    Config, ConfigTask, Invocation, LogFormat, Registration, Server, Settings, Stopped, settings_document,
 };
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// The exit code of a server that did not start, or ended before all was done.
+const FAILED: u8 = 1;
 /// The exit code of settings that can't be used.
 const USAGE: u8 = 2;
 
@@ -30,46 +32,81 @@ fn main() -> ExitCode {
         Some(ConfigTask::Doc) => print(&settings_document()),
         Some(ConfigTask::Check) => match invocation.config() {
             Ok(_) => print("OK\n"),
-            Err(error) => fail(USAGE, &error.to_string()),
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(USAGE)
+            }
         },
     }
 }
 
 fn serve(invocation: &Invocation) -> ExitCode {
-    let config = match invocation.config() {
-        Ok(config) => config,
-        Err(error) => return fail(USAGE, &error.to_string()),
-    };
-    if let Err(error) = log(&invocation.settings) {
-        return fail(USAGE, &error);
-    }
+    let settings = &invocation.settings;
+    // A filter that can't be read is among the problems of the settings.
+    let has_log = chat_server::start_log(&settings.log, settings.log_format).is_ok();
     std::panic::set_hook(Box::new(chat_server::log_panic));
-    match run(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &error.to_string()),
+    let served = match invocation.config() {
+        Ok(config) => run(config).map_err(|error| (FAILED, error.to_string())),
+        Err(error) => Err((USAGE, error.to_string())),
+    };
+    match served {
+        Ok(code) => code,
+        Err((code, why)) => {
+            tell(settings, has_log, &why);
+            ExitCode::from(code)
+        }
     }
 }
 
-fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+fn run(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    chat_server::raise_open_files(config.limits.connections);
     let listener = TcpListener::bind(config.bind).map_err(|error| format!("{}: {error}", config.bind))?;
     let (registration, has_public_url) = (config.registration, config.public_url.is_some());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
-        let _guard = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
+    let mut signals = Signals::new()?;
     let server = Server::start(config, listener)?;
     announce(server.address(), registration, has_public_url);
-    runtime.block_on(async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    signals.wait();
+    tracing::info!("draining; another signal ends at once");
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        signals.wait();
+        tracing::warn!("ended at once by another signal");
+        std::process::exit(FAILED.into())
+    })?;
+    match server.stop() {
+        Stopped::InOrder => {
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
         }
-    });
-    tracing::info!("draining");
-    server.stop();
-    tracing::info!("stopped");
-    Ok(())
+        Stopped::Unfinished => Err("the time to stop was up before all was done".into()),
+    }
+}
+
+/// The signals that end the server.
+struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let guard = runtime.enter();
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        drop(guard);
+        Ok(Self { runtime, terminate, interrupt })
+    }
+
+    /// Waits for the next one.
+    fn wait(&mut self) {
+        let Self { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the one line on standard output that says where the server is")]
@@ -87,29 +124,23 @@ fn announce(address: SocketAddr, registration: Registration, has_public_url: boo
             "without CHAT_PUBLIC_URL only this machine's own names are allowed as the page's origin"
         );
     }
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     println!("listening on http://{address}");
 }
 
-fn log(settings: &Settings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("CHAT_LOG: {error}"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let installed = match settings.log_format {
-        LogFormat::Human => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-    installed.map_err(|error| format!("the log could not be started: {error}"))
+/// Says why the server ends: to people, or to whoever reads JSON, unless that log leaves even errors out.
+fn tell(settings: &Settings, has_log: bool, why: &str) {
+    if has_log && settings.log_format == LogFormat::Json && tracing::enabled!(tracing::Level::ERROR) {
+        for why in why.lines() {
+            tracing::error!(why, "the server ends");
+        }
+    } else {
+        eprintln!("chat-server: {why}");
+    }
 }
 
 /// Prints what was asked for. Whoever stops reading has seen enough.
 fn print(text: &str) -> ExitCode {
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
-}
-
-fn fail(code: u8, message: &str) -> ExitCode {
-    eprintln!("chat-server: {message}");
-    ExitCode::from(code)
 }

@@ -36,6 +36,7 @@ use crate::node::visitors::Visitors;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::secret::MetricsToken;
+use crate::security_log::RefusalLog;
 use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreAccess, Ticket};
 use crate::tokens::Tokens;
@@ -48,6 +49,7 @@ pub(crate) struct Node {
     pub(crate) warnings: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
+    pub(crate) refusal_log: RefusalLog,
     /// Who has it reads the metrics; without one only this machine does.
     pub(crate) metrics_token: Option<MetricsToken>,
     pub(crate) timers: Timers,

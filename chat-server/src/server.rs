@@ -29,6 +29,7 @@ use crate::node::tops::Tops;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::secret::SecretKey;
+use crate::security_log::RefusalLog;
 use crate::shard::Shard;
 use crate::shard::dispatcher;
 use crate::shard::inbox::{Inbox, ShardEvent};
@@ -128,7 +129,30 @@ impl Server {
     }
 
     /// Drains and stops: no new connections, the clients are told and closed over some time, the commits finish.
-    pub fn stop(self) {
+    ///
+    /// It takes no longer than [`Timers::stop_timeout_ms`]: what a database that is away keeps from being committed was
+    /// acknowledged to nobody.
+    ///
+    /// [`Timers::stop_timeout_ms`]: crate::Timers::stop_timeout_ms
+    pub fn stop(self) -> Stopped {
+        let within = Duration::from_millis(self.node.timers.stop_timeout_ms);
+        let (done, all_done) = std::sync::mpsc::sync_channel(1);
+        let drain = move || {
+            self.drain();
+            let _ = done.send(());
+        };
+        let started = std::thread::Builder::new().name("drain".to_owned()).spawn(drain);
+        if let Err(error) = started {
+            tracing::error!(%error, "the drain has no thread");
+            return Stopped::Unfinished;
+        }
+        match all_done.recv_timeout(within) {
+            Ok(()) => Stopped::InOrder,
+            Err(_) => Stopped::Unfinished,
+        }
+    }
+
+    fn drain(self) {
         self.node.is_draining.store(true, Ordering::Relaxed);
         // A shard that has already ended has nobody left to tell.
         let _ = self.stopping.send(true);
@@ -144,6 +168,16 @@ impl Server {
             store.stop();
         }
     }
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Stopped {
+    /// All clients were told, and everything that was taken is committed.
+    InOrder,
+    /// Its time was up before that.
+    Unfinished,
 }
 
 /// What the database says at the start.
@@ -203,6 +237,7 @@ pub(crate) fn new_node(
         warnings,
         limits: config.limits.clone(),
         metrics: Metrics::new(clock.wall()),
+        refusal_log: RefusalLog::new(clock.now()),
         metrics_token: config.metrics_token.clone(),
         timers: config.timers,
         registration: config.registration,

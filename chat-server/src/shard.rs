@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chat_domain::{Command, RoomId, Seq, Timestamp, UserSummary};
-use chat_protocol::{CloseCode, ServerEvent};
+use chat_protocol::{CloseCode, ErrorCode, ServerEvent};
 use slab::Slab;
 use tokio::sync::Notify;
 
@@ -134,6 +134,9 @@ impl<W: SocketWriter> Shard<W> {
     /// Answers a request with a failure, and counts it.
     pub(crate) fn refuse(&self, key: ConnectionKey, re: Option<&str>, failure: Failure) -> Result<(), Gone> {
         self.node.metrics.refused(Transport::WebSocket, failure.code);
+        if let (ErrorCode::RateLimited, Ok(user)) = (failure.code, self.user(key)) {
+            self.node.refusal_log.user_limited(&failure.message, user.id, self.node.clock.now());
+        }
         self.answer(key, re, &failure.into_event())
     }
 

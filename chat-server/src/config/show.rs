@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 
 use super::invocation::Found;
 use super::{Invocation, database, registration};
+use crate::printable::printable;
 
 impl Invocation {
     /// A line for each setting: variable, value, source.
@@ -44,7 +45,7 @@ impl Invocation {
             _ if found.values.is_empty() => return "not set".to_owned(),
             _ => found.values.join(&OsString::from(",")).to_string_lossy().into_owned(),
         };
-        value.chars().flat_map(printable).collect()
+        printable(&value)
     }
 
     fn source(&self, found: &Found) -> String {
@@ -62,11 +63,4 @@ impl Invocation {
         let name = format!("{}_FILE", secret.variable());
         self.found.iter().find(|found| found.is_set() && found.variable() == name)
     }
-}
-
-/// A character as it can be shown on a terminal.
-fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = c.is_control().then(|| c.escape_unicode());
-    let plain = (!c.is_control()).then_some(c);
-    escaped.into_iter().flatten().chain(plain)
 }

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::rates::Arrival;
 use crate::passwords::Verified;
+use crate::security_log;
 use crate::store_access::Ticket;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: SocketAddr) -> Handled {
@@ -39,7 +40,7 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
         let command = Command::UpdatePasswordHash { user_id: user.id(), replaces: hash, hash: stronger };
         let _ = node.store()?.submit(command, Ticket::Nobody);
     }
-    tracing::info!(user_id = %user.id(), "signed in");
+    security_log::signed_in(user.id(), address);
     let set_cookie = cookie.then(|| credentials::set_cookie(node, &token)).flatten();
     let token = (!cookie).then_some(token);
     let mut answer = answer::json(StatusCode::OK, &LoginAnswer { token, user: user.summary.into() });
@@ -67,13 +68,14 @@ pub(super) async fn check(
 ) -> Result<Checked, Failure> {
     // A password that can't be one is not worth a hash, but nobody may learn from it who exists either.
     if !PASSWORD_BYTES.contains(&password.len()) {
+        security_log::sign_in_failed(None, address);
         return Err(Failure::wrong_credentials());
     }
     let Ok(username) = Username::new(username.trim()) else {
-        return verify(node, None, password).await?.ok_or_else(Failure::wrong_credentials);
+        return verify(node, None, password, address).await?.ok_or_else(Failure::wrong_credentials);
     };
     node.rates.begin_login(&username, address, node.clock.now())?;
-    match verify(node, Some(username.clone()), password).await {
+    match verify(node, Some(username.clone()), password, address).await {
         Ok(Some(checked)) => {
             node.rates.forget_logins(&username, address);
             Ok(checked)
@@ -91,17 +93,23 @@ async fn verify(
     node: &Node,
     username: Option<Username>,
     password: String,
+    address: IpAddr,
 ) -> Result<Option<Checked>, Failure> {
     let found = match username {
         Some(username) => node.read(move |repository| find(repository, &username)).await?,
         None => None,
     };
     let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
-    let verified = node.passwords.verify(password, hash).await?;
-    let (Some((user, Some(hash))), Verified::Right { stronger }) = (found, verified) else {
-        return Ok(None);
-    };
-    Ok((!user.is_disabled).then_some(Checked { user, hash, stronger }))
+    let user_id = found.as_ref().map(|(user, _)| user.id());
+    match (found, node.passwords.verify(password, hash).await?) {
+        (Some((user, Some(hash))), Verified::Right { stronger }) if !user.is_disabled => {
+            Ok(Some(Checked { user, hash, stronger }))
+        }
+        _ => {
+            security_log::sign_in_failed(user_id, address);
+            Ok(None)
+        }
+    }
 }
 
 fn find(

@@ -9,6 +9,7 @@ use super::credentials::{self, Credentials};
 use super::{Handled, answer, body};
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::security_log;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>) -> Handled {
     let credentials = credentials::read_allowed(node, request.headers())?;
@@ -18,7 +19,7 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>) -> Handled {
         let (user_id, session_id) = (signed_in.user.id(), signed_in.session.id);
         node.execute(Command::SignOut { user_id, session_id }).await?;
         node.control_changed.notify_one();
-        tracing::info!(%user_id, "signed out");
+        security_log::signed_out(user_id);
     } else if matches!(credentials, Credentials::Bearer(_) | Credentials::None) {
         return Err(Failure::unauthenticated().into());
     }

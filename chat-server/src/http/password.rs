@@ -11,6 +11,7 @@ use super::{Handled, address, answer, body, credentials, login, register};
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::rates::Arrival;
+use crate::security_log;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: SocketAddr) -> Handled {
     let credentials = credentials::read_allowed(node, request.headers())?;
@@ -30,7 +31,7 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
     };
     node.execute(Command::ChangeOwnPassword(change)).await.map_err(wrong)?;
     node.control_changed.notify_one();
-    tracing::info!(user_id = %signed_in.user.id(), "changed the password");
+    security_log::password_changed(signed_in.user.id());
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

@@ -13,6 +13,7 @@ use crate::config::Registration;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::rates::Arrival;
+use crate::security_log;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: SocketAddr) -> Handled {
     refuse_foreign(node, &request)?;
@@ -35,7 +36,7 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>, peer: Socket
     let Outcome::UserRegistered(user) = node.execute(command).await? else {
         return Err(Failure::internal("a registration came to something else").into());
     };
-    tracing::info!(user_id = %user.id(), "registered");
+    security_log::registered(user.id(), address);
     Ok(answer::json(StatusCode::CREATED, &RegisterAnswer { user: user.summary.into() }))
 }
 

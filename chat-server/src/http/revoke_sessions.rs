@@ -7,6 +7,7 @@ use hyper::{Request, StatusCode};
 
 use super::{Handled, answer, body, credentials};
 use crate::node::Node;
+use crate::security_log;
 
 pub(super) async fn handle(node: &Node, request: Request<Incoming>) -> Handled {
     let credentials = credentials::read_allowed(node, request.headers())?;
@@ -18,6 +19,6 @@ pub(super) async fn handle(node: &Node, request: Request<Incoming>) -> Handled {
     let (user_id, by) = (signed_in.user.id(), signed_in.session.id);
     node.execute(Command::RevokeSessions(RevokeSessions { user_id, by, which })).await?;
     node.control_changed.notify_one();
-    tracing::info!(%user_id, "sessions revoked");
+    security_log::sessions_revoked(user_id);
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

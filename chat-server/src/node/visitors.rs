@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Plain HTTP connections, at most. A WebSocket is none any more; it counts in its own limit.
-const VISITORS_MAX: usize = 4_096;
+pub(crate) const VISITORS_MAX: usize = 4_096;
 /// Plain HTTP connections of one address, at most. This machine and trusted proxies stand for many people.
 const VISITORS_PER_ADDRESS_MAX: usize = 256;
 

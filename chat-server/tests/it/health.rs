@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::database::sqlite;
 use crate::support::proxy::Proxy;
 use crate::support::{Client, DEADLINE, Database, TestServer, http, on_each_backend, run};
 
@@ -49,9 +49,7 @@ fn a_server_that_can_serve_says_so() {
 #[test]
 fn a_database_that_says_nothing_is_named_in_time_and_heals_by_itself() {
     let Some(mut database) = Database::postgres() else { return };
-    let (head, upstream, tail) = parts_of(&database.url);
-    let proxy = Proxy::start(upstream.clone());
-    database.url = format!("{head}{}{tail}", proxy.address);
+    let proxy = Proxy::in_front_of(&mut database.url);
     run(async {
         let server = TestServer::start(database);
         assert_eq!(readiness(&server).await.0, 200);
@@ -83,19 +81,12 @@ async fn until_metrics(server: &TestServer, line: &str) {
     tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| panic!("{line} did not come"));
 }
 
-/// What stands before the address in a URL, the address, and what stands behind it.
-fn parts_of(url: &str) -> (String, String, String) {
-    let at = url.find('@').map_or_else(|| url.find("//").unwrap() + 2, |at| at + 1);
-    let (head, rest) = url.split_at(at);
-    let (address, tail) = rest.split_at(rest.find('/').unwrap());
-    (head.to_owned(), address.to_owned(), tail.to_owned())
-}
-
 #[test]
 fn a_writer_that_cannot_commit_is_told_from_a_database_that_cannot_be_read() {
     run(async {
         let server = TestServer::start(Database::sqlite());
-        let mut other = lock(&server.database.url);
+        let mut other = sqlite(&server.database.url);
+        other.batch_execute("PRAGMA busy_timeout = 15000; BEGIN IMMEDIATE").unwrap();
         let (status, body) = readiness(&server).await;
         assert_eq!(status, 503);
         assert_eq!(body["parts"]["database"], json!({"ready": true}));
@@ -104,14 +95,6 @@ fn a_writer_that_cannot_commit_is_told_from_a_database_that_cannot_be_read() {
         other.batch_execute("COMMIT").unwrap();
         until_ready(&server).await;
     });
-}
-
-/// Takes the lock of writes.
-#[expect(clippy::disallowed_methods, reason = "a SQLite connection of a fixed backend, past the store")]
-fn lock(url: &str) -> SqliteConnection {
-    let mut connection = SqliteConnection::establish(url.strip_prefix("sqlite:").unwrap()).unwrap();
-    connection.batch_execute("PRAGMA busy_timeout = 15000; BEGIN IMMEDIATE").unwrap();
-    connection
 }
 
 #[test]

@@ -60,7 +60,7 @@ async fn send_until_killed(process: Process, cycle: usize, ledger: &mut BTreeMap
 }
 
 /// Compares all that the server holds with the ledger.
-async fn check(address: std::net::SocketAddr, ledger: &BTreeMap<String, i64>) {
+pub(crate) async fn check(address: std::net::SocketAddr, ledger: &BTreeMap<String, i64>) {
     let token = sign_in(address, "ann").await;
     let mut ann = Client::with_bearer(address, &token).await;
     let joined = ann.join("general").await;

@@ -13,11 +13,13 @@ mod abuse;
 mod arrows;
 mod chat;
 mod control;
+mod drain;
 #[cfg(feature = "echo")]
 mod echo;
 mod health;
 mod kill;
 mod limits;
+mod log;
 mod metrics;
 mod operating;
 mod outage;

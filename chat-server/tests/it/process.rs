@@ -36,9 +36,20 @@ impl Process {
         self.child.id()
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.id().to_string()]).status().unwrap().success());
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Waits for its end; gives back the exit code and the log.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        (code, self.log())
     }
 
     /// Kills it without a warning.
@@ -55,11 +66,9 @@ impl Process {
     }
 
     /// Asks it to end; gives back the exit code and the log.
-    pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = self.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let code = self.child.wait().unwrap().code();
-        (code, self.log())
+    pub(crate) fn terminate(self) -> (Option<i32>, String) {
+        self.signal("-TERM");
+        self.ended()
     }
 }
 
@@ -216,4 +225,32 @@ fn the_port_is_free_again_after_the_end() {
     let address = process.address;
     process.terminate();
     eventually("the port", || std::net::TcpListener::bind(address).ok());
+}
+
+/// The fields of the line that says how many files may be open, where the system allows so many at most.
+fn open_files_where_at_most(hard: u32) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = format!("ulimit -Sn 64 && ulimit -Hn {hard} && exec {}", env!("CARGO_BIN_EXE_chat-server"));
+    let mut command = Command::new("sh");
+    command.args(["-c", &limits]).current_dir(folder.path()).env_clear();
+    command
+        .env("CHAT_BIND", "127.0.0.1:0")
+        .env("CHAT_LOG_FORMAT", "json")
+        .env("CHAT_LIMIT_CONNECTIONS", "100");
+    let process = Process::start(&mut command);
+    let limit = std::fs::read_to_string(format!("/proc/{}/limits", process.child.id())).unwrap();
+    let limit = limit.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+    assert_eq!(limit.split_whitespace().nth(3), Some(hard.to_string().as_str()), "{limit}");
+    let (_, log) = process.terminate();
+    let mut lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.find(|line| !line["fields"]["open_files_max"].is_null()).unwrap_or_else(|| panic!("{log}"))
+}
+
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows_and_too_few_are_told() {
+    let few = open_files_where_at_most(512);
+    assert_eq!((&few["level"], &few["fields"]["open_files_max"]), (&json!("WARN"), &json!(512)));
+    assert_eq!(few["fields"]["wanted"], 100 + 4_096 + 128);
+    let enough = open_files_where_at_most(4_500);
+    assert_eq!((&enough["level"], &enough["fields"]["open_files_max"]), (&json!("INFO"), &json!(4_500)));
 }

@@ -63,12 +63,17 @@ impl Client {
     }
 
     /// Sends a request; gives back its id.
-    pub(crate) async fn send(&mut self, mut event: Value) -> String {
+    pub(crate) async fn send(&mut self, event: Value) -> String {
+        self.try_send(event).await.unwrap()
+    }
+
+    /// Sends a request on a connection that may have ended; gives back its id.
+    pub(crate) async fn try_send(&mut self, mut event: Value) -> Result<String, Error> {
         let id = self.next_id.to_string();
         self.next_id += 1;
         event["id"] = json!(id);
-        self.send_text(&event.to_string()).await;
-        id
+        self.socket.send(Message::text(event.to_string())).await?;
+        Ok(id)
     }
 
     /// Sends a request and waits for the answer to it; other events wait to be read.

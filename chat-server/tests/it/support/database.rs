@@ -5,7 +5,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 /// An empty database that goes away with this value, and a data folder beside it.
@@ -50,6 +50,14 @@ impl Database {
         execute(&admin_url, &format!("CREATE DATABASE {name}"));
         Some(Self { url, folder: tempfile::tempdir().unwrap(), postgres: Some((admin_url, name)) })
     }
+
+    /// Does something to the database past every server.
+    pub(crate) fn execute(&self, statement: &str) {
+        match &self.postgres {
+            Some(_) => execute(&self.url, statement),
+            None => sqlite(&self.url).batch_execute(statement).unwrap(),
+        }
+    }
 }
 
 impl Drop for Database {
@@ -63,4 +71,10 @@ impl Drop for Database {
 #[expect(clippy::disallowed_methods, reason = "a PostgreSQL connection of a fixed backend, past the store")]
 fn execute(url: &str, statement: &str) {
     PgConnection::establish(url).unwrap().batch_execute(statement).unwrap();
+}
+
+/// A connection to a SQLite file.
+#[expect(clippy::disallowed_methods, reason = "a SQLite connection of a fixed backend, past the store")]
+pub(crate) fn sqlite(url: &str) -> SqliteConnection {
+    SqliteConnection::establish(url.strip_prefix("sqlite:").unwrap()).unwrap()
 }

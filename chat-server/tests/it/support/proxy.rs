@@ -17,8 +17,17 @@ struct Gate {
 }
 
 impl Proxy {
-    /// A proxy in front of an address.
-    pub(crate) fn start(upstream: String) -> Self {
+    /// A proxy in front of the server that a URL names, and the URL through it.
+    pub(crate) fn in_front_of(url: &mut String) -> Self {
+        let begin = url.find('@').map_or_else(|| url.find("//").unwrap() + 2, |at| at + 1);
+        let (head, rest) = url.split_at(begin);
+        let (upstream, tail) = rest.split_once('/').unwrap();
+        let proxy = Self::start(upstream.to_owned());
+        *url = format!("{head}{}/{tail}", proxy.address);
+        proxy
+    }
+
+    fn start(upstream: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, gate) = (listener.local_addr().unwrap(), Arc::new(Gate::default()));
         let theirs = Arc::clone(&gate);

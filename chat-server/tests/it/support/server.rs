@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use chat_domain::typing::TypingTimes;
-use chat_server::{Config, Registration, Server, Settings, Timers};
+use chat_server::{Config, Registration, Server, Settings, Stopped, Timers};
 use chat_store::{Store, StoreOptions};
 use clap::Parser;
 
@@ -35,7 +35,7 @@ impl TestServer {
 
     /// Stops the server, gives the database to a new one.
     pub(crate) fn restart(mut self) -> Self {
-        self.server.take().unwrap().stop();
+        assert_eq!(self.server.take().unwrap().stop(), Stopped::InOrder);
         let change = self.change;
         let database = std::mem::replace(&mut self.database, Database::sqlite());
         Self::start_with(database, change)
@@ -86,7 +86,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
-            server.stop();
+            let _ = server.stop();
         }
     }
 }
