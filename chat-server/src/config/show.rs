@@ -16,6 +16,7 @@ impl Invocation {
         let rows: Vec<[String; 3]> = self
             .found
             .iter()
+            .filter(|found| !found.definition.is_hide_set())
             .map(|found| [found.variable(), self.value(found), self.source(found)])
             .collect();
         let width = |column: usize| {
