@@ -96,7 +96,7 @@ mod tests {
         let log = subscriber(EnvFilter::new("info"), format, Colours::Off, move || writer.clone());
         tracing::subscriber::with_default(log, || {
             let error = io::Error::other(EVIL);
-            tracing::info!(text = EVIL, shown = %EVIL, debugged = ?EVIL, %error, number = 7, "it happened");
+            tracing::info!(word = %"a\u{1b}b\nc", text = EVIL, shown = %EVIL, debugged = ?EVIL, %error, number = 7, "it happened");
             tracing::warn!("{EVIL}");
         });
         let bytes = kept.0.lock().unwrap().clone();
@@ -111,6 +111,7 @@ mod tests {
         let first = log.lines().next().unwrap();
         assert!(first.contains(" INFO ") && first.contains(" it happened "), "{first}");
         for field in [
+            "word=a\\u{1b}b\\nc ",
             "text=\"a\\\" b=c\\r\\n",
             "shown=\"a\\\" b=c\\r\\n",
             "debugged=\"a\\\"",

@@ -1,17 +1,15 @@
 //! The end at a signal: nothing acknowledged is lost, whoever doesn't read holds nobody up, and it is over in time.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::kill::check;
-use crate::process::{Process, chat_server, sign_in, sign_up};
+use crate::process::{END, Process, chat_server, sign_in, sign_up};
 use crate::support::proxy::Proxy;
 use crate::support::{Client, Database, eventually, on_each_backend, run};
 
-/// Three times what is promised.
-const END: Duration = Duration::from_secs(30);
 /// Connections that send all the time, and take what comes.
 const SENDERS: usize = 20;
 /// Sends that each of them has under way.

@@ -3,12 +3,16 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::support::server::credentials;
 use crate::support::{Client, eventually, http, run};
+
+/// How long an orderly end may take: three times what is promised.
+pub(crate) const END: Duration = Duration::from_secs(30);
 
 /// A running `chat-server`; killed when it is dropped.
 pub(crate) struct Process {
@@ -48,8 +52,14 @@ impl Process {
 
     /// Waits for its end; gives back the exit code and the log.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().unwrap().code();
-        (code, self.log())
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), self.log());
+            }
+            assert!(since.elapsed() < END, "it does not end: {}", self.log());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 
     /// Kills it without a warning.
