@@ -121,15 +121,17 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
         }
     }
 
-    /// Waits until the client has taken enough of what it was sent, and enough of its sends are answered.
+    /// Waits until the client has taken enough of what it was sent, and enough of its sends are answered. Nothing more
+    /// is taken of a client whose time to leave has come: it is closed once its sends are answered.
     async fn wait_for_room(&self) -> Result<(), Gone> {
         loop {
             let has_room = self.shard.with(self.key, |connection| {
                 if connection.lifecycle != Lifecycle::Open {
                     return Err(Gone);
                 }
-                let has_room =
-                    connection.outbox.bytes() <= self.queue_bytes_max && connection.in_flight < IN_FLIGHT_MAX;
+                let has_room = connection.outbox.bytes() <= self.queue_bytes_max
+                    && connection.in_flight < IN_FLIGHT_MAX
+                    && !connection.is_leaving(self.shard.node.clock.now());
                 connection.is_reader_waiting = !has_room;
                 Ok(has_room)
             })??;

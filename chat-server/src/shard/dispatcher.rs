@@ -278,7 +278,7 @@ impl<W: SocketWriter> Shard<W> {
                     expired.push(key);
                 }
             }
-            if connection.leaves_at.is_some_and(|at| at <= now) && connection.in_flight == 0 {
+            if connection.is_leaving(now) && connection.in_flight == 0 {
                 leaving.push(key);
             }
             if connection.lost_presence && connection.outbox.bytes() == 0 {

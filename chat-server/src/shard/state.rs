@@ -106,6 +106,11 @@ impl<W> Connection<W> {
         }
     }
 
+    /// Whether the server goes away and this connection's turn has come.
+    pub(crate) fn is_leaving(&self, now: Timestamp) -> bool {
+        self.leaves_at.is_some_and(|at| at <= now)
+    }
+
     fn subscription(&mut self, room_id: RoomId) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.room_id == room_id)
     }

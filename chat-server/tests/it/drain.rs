@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::kill::check;
 use crate::process::{END, Process, chat_server, sign_in, sign_up};
 use crate::support::proxy::Proxy;
-use crate::support::{Client, Database, eventually, on_each_backend, run};
+use crate::support::{Client, DEADLINE, Database, TestServer, eventually, on_each_backend, run};
 
 /// Connections that send all the time, and take what comes.
 const SENDERS: usize = 20;
@@ -170,5 +172,44 @@ fn a_database_that_says_nothing_does_not_keep_the_server_from_ending_in_time() {
         let messages: Vec<&Value> = joined["messages"].as_array().unwrap().iter().collect();
         let of = |key: &str| messages.iter().filter(|message| message["key"] == key).count();
         assert!(of("k") == 1 && of("late") <= 1, "{joined}");
+    });
+}
+
+#[test]
+fn a_client_that_never_stops_sending_is_told_and_closed_too() {
+    run(async {
+        let server = TestServer::start(Database::sqlite());
+        let mut ann = Client::sign_up(&server, "ann").await;
+        ann.join("general").await;
+        let (mut sink, mut stream) = ann.socket.split();
+        let send = async {
+            for n in 0.. {
+                let send =
+                    json!({"type": "send_message", "room": "general", "body": "more", "key": n.to_string()});
+                if sink.send(Message::text(send.to_string())).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut server = Some(server);
+        let read = async {
+            loop {
+                match stream.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.map(|frame| u16::from(frame.code)),
+                    Some(Ok(_)) => {
+                        // The first answers are there: sends are under way now, and stay so.
+                        if let Some(server) = server.take() {
+                            tokio::task::spawn_blocking(move || drop(server));
+                        }
+                    }
+                    Some(Err(_)) | None => return None,
+                }
+            }
+        };
+        let ended = async {
+            tokio::select! { code = read => code, () = send => None }
+        };
+        assert_eq!(tokio::time::timeout(DEADLINE, ended).await.unwrap(), Some(1012));
     });
 }
