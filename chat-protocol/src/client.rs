@@ -53,6 +53,8 @@ pub struct Client {
     connection: Connection,
     requests: Requests,
     rooms: BTreeMap<RoomName, RoomState>,
+    /// When to ask for the list of rooms, if memberships are to be looked at.
+    list_at: Option<Timestamp>,
     outbox: Outbox,
     actions: Vec<Action>,
 }
@@ -79,6 +81,7 @@ impl Client {
             connection: Connection::new(times),
             requests: Requests::default(),
             rooms: BTreeMap::new(),
+            list_at: None,
             outbox: Outbox::default(),
             actions: Vec::new(),
         }
@@ -178,6 +181,7 @@ impl Client {
         let mut times: Vec<Timestamp> =
             self.connection.wake_at().into_iter().chain(self.requests.wake_at()).collect();
         if self.connection.is_open() {
+            times.extend(self.list_at);
             times.extend(self.rooms.values().filter_map(RoomState::wake_at));
             times.extend(self.outbox.wake_at(|room| is_ready(self.rooms.get(room))));
         }
@@ -217,10 +221,14 @@ impl Client {
         self.rooms.get(room).is_some_and(RoomState::is_live)
     }
 
-    /// Asks for all that is due: joins and leaves first, then the messages of the rooms that are live.
+    /// Asks for all that is due: the list and the rooms first, then the messages of the rooms that are live.
     fn flush(&mut self, now: Timestamp) {
         if !self.connection.is_open() {
             return;
+        }
+        if self.list_at.is_some_and(|at| at <= now) {
+            self.list_at = None;
+            self.request(Purpose::Rooms, &ClientEvent::GetRooms {}, now);
         }
         let due: Vec<_> = self
             .rooms
@@ -284,12 +292,13 @@ impl Client {
                     self.outbox.refused(&key, &Refusal::DISCONNECTED, now, &self.times);
                 }
                 Purpose::Ask => self.tell(Event::Refused { id, refusal: Refusal::DISCONNECTED }),
-                Purpose::SignIn | Purpose::Renew | Purpose::Join { .. } | Purpose::Leave { .. } => {}
+                _ => {}
             }
         }
         for room in self.rooms.values_mut() {
             room.disconnected();
         }
+        self.list_at = self.rooms.values().any(RoomState::is_unconfirmed).then_some(now);
     }
 
     fn tell(&mut self, event: Event) {

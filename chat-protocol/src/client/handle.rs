@@ -4,10 +4,11 @@ use chat_domain::{MessageKey, RoomName, Seq, Timestamp};
 
 use crate::client::incoming::Incoming;
 use crate::client::requests::Purpose;
+use crate::client::room_state::RoomState;
 use crate::client::times::{Chance, later};
 use crate::client::{Action, Client, End, Event, Refusal, RequestId};
-use crate::events::{Ack, NewMessage, RoomJoined, RoomLeft, RoomLeftReason, Status};
-use crate::{ErrorCode, Limits, Message, ServerEvent, User};
+use crate::events::{Ack, NewMessage, RoomJoined, RoomLeft, RoomLeftReason, RoomsList, Status};
+use crate::{ErrorCode, Limits, Message, RoomEntry, ServerEvent, User};
 
 impl Client {
     pub(super) fn handle(&mut self, incoming: Incoming, now: Timestamp, chance: Chance) {
@@ -50,6 +51,7 @@ impl Client {
             (Purpose::Join { resumes, .. }, ServerEvent::RoomJoined(joined)) => {
                 self.joined(joined, resumes);
             }
+            (Purpose::Rooms, ServerEvent::RoomsList(list)) => self.listed(list),
             (Purpose::Leave { room }, ServerEvent::Ack(_)) => self.left(&room),
             (Purpose::Send { key }, ServerEvent::Ack(Ack { seq, .. })) => self.acked(&key, seq, now),
             (Purpose::Ask, event) => self.tell(Event::Answer { id, event }),
@@ -78,9 +80,9 @@ impl Client {
                 self.lost(super::CLOSED_WITHOUT_CODE, now, chance);
             }
             Purpose::Renew | Purpose::Ask => self.tell(Event::Refused { id, refusal }),
+            Purpose::Rooms => self.list_at = Some(self.retry_at(&refusal, now)),
             Purpose::Join { room, .. } | Purpose::Leave { room } if refusal.may_retry() => {
-                let wait_ms = refusal.retry_after_ms.unwrap_or(self.times.retry_base_ms);
-                let until = later(now, wait_ms.min(self.times.asked_delay_max_ms));
+                let until = self.retry_at(&refusal, now);
                 if let Some(room) = self.rooms.get_mut(&room) {
                     room.postponed(until);
                 }
@@ -147,11 +149,27 @@ impl Client {
         }
     }
 
+    fn retry_at(&self, refusal: &Refusal, now: Timestamp) -> Timestamp {
+        let wait_ms = refusal.retry_after_ms.unwrap_or(self.times.retry_base_ms);
+        later(now, wait_ms.min(self.times.asked_delay_max_ms))
+    }
+
+    /// Which memberships have lasted while there was no connection; only these rooms are joined again.
+    fn listed(&mut self, list: RoomsList) {
+        for RoomEntry { name, .. } in list.rooms.iter().filter(|room| !room.joined) {
+            if self.rooms.get(name).is_some_and(RoomState::is_unconfirmed) {
+                self.room_left(RoomLeft { room: name.clone(), reason: RoomLeftReason::Unknown });
+            }
+        }
+        self.rooms.values_mut().for_each(RoomState::confirmed);
+        self.tell(Event::Live(ServerEvent::RoomsList(list)));
+    }
+
     fn joined(&mut self, joined: RoomJoined, resumes: bool) {
         let name = joined.room.clone();
         let own: Vec<_> = joined.messages.iter().filter_map(|message| self.own_key(message)).collect();
         let Some(room) = self.rooms.get_mut(&name) else { return };
-        let event = room.joined(joined, resumes);
+        let Some(event) = room.joined(joined, resumes) else { return };
         self.tell(event);
         for (key, seq) in own {
             self.settled(&key, Some(seq));
@@ -194,7 +212,7 @@ impl Client {
     /// The leave is done. Whoever wants back in meanwhile joins afresh.
     fn left(&mut self, name: &RoomName) {
         if let Some(room) = self.rooms.get_mut(name)
-            && !room.ended()
+            && !room.left()
         {
             self.rooms.remove(name);
             self.tell(Event::RoomLeft { room: name.clone(), reason: RoomLeftReason::Left });
@@ -205,7 +223,7 @@ impl Client {
     fn room_left(&mut self, event: RoomLeft) {
         let RoomLeft { room: name, reason } = event;
         let Some(room) = self.rooms.get_mut(&name) else { return };
-        if !room.returns() {
+        if !room.ended() {
             self.rooms.remove(&name);
         }
         self.tell(Event::RoomLeft { room: name, reason });

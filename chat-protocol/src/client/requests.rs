@@ -21,6 +21,8 @@ pub(super) enum Purpose {
     SignIn,
     /// A new token on an open connection.
     Renew,
+    /// Looking whether the memberships last.
+    Rooms,
     /// Joining, or catching up.
     Join { room: RoomName, resumes: bool },
     /// Leaving.

@@ -28,6 +28,10 @@ pub(super) enum Wanted {
 #[derive(Debug)]
 pub(super) struct RoomState {
     position: Option<Position>,
+    /// Was joined, on this connection or an earlier one.
+    member: bool,
+    /// The list of rooms of the present connection says that the membership lasts.
+    confirmed: bool,
     /// Joined on the present connection: live events arrive.
     live: bool,
     /// What is to be asked as soon as may be.
@@ -57,6 +61,8 @@ impl RoomState {
     pub(super) const fn new(position: Option<Position>) -> Self {
         Self {
             position,
+            member: false,
+            confirmed: false,
             live: false,
             wanted: Some(Wanted::Join),
             asking: None,
@@ -80,7 +86,7 @@ impl RoomState {
 
     /// What a request may ask for now.
     pub(super) fn due(&self, now: Timestamp) -> Option<Wanted> {
-        self.wanted.filter(|_| self.asking.is_none() && self.due_at <= now)
+        self.waiting().filter(|_| self.due_at <= now)
     }
 
     /// It is asked.
@@ -102,18 +108,21 @@ impl RoomState {
         }
     }
 
-    /// Whether the person wants back in while the leave is still on its way.
-    pub(super) fn returns(&self) -> bool {
-        self.asking == Some(Wanted::Leave) && !self.leaves
+    /// The membership ended, and with it the right to what is held. Whether an answer that is on its way decides if
+    /// the person is in the room again.
+    pub(super) fn ended(&mut self) -> bool {
+        let wants_in = !self.member && self.wanted == Some(Wanted::Join);
+        self.position = None;
+        self.live = false;
+        self.member = false;
+        !self.leaves && (self.asking.is_some() || wants_in)
     }
 
-    /// The leave is done: whether the room is to be joined again, afresh.
-    pub(super) fn ended(&mut self) -> bool {
-        if self.leaves {
-            return false;
-        }
+    /// The leave is done: whether the person wants back in meanwhile.
+    pub(super) fn left(&mut self) -> bool {
+        let returns = !self.leaves;
         *self = Self::new(None);
-        true
+        returns
     }
 
     /// The answer was a refusal that waiting helps.
@@ -126,8 +135,8 @@ impl RoomState {
     /// The connection is gone: what was held stays, what was ephemeral goes.
     pub(super) fn disconnected(&mut self) {
         let fresh = Self::new(self.position.take());
-        let (leaves, typing_at) = (self.leaves, self.typing_at);
-        *self = Self { typing_at, ..fresh };
+        let (leaves, typing_at, member) = (self.leaves, self.typing_at, self.member);
+        *self = Self { typing_at, member, ..fresh };
         if leaves {
             self.leave();
         }
@@ -142,15 +151,29 @@ impl RoomState {
         }
     }
 
-    /// Takes a `room_joined`: a resume merges, anything else replaces.
-    pub(super) fn joined(&mut self, joined: RoomJoined, resumes: bool) -> Event {
+    /// Whether the list of rooms must say that the membership lasts, before the room is joined again: joining would
+    /// undo a leave on another device.
+    pub(super) const fn is_unconfirmed(&self) -> bool {
+        self.member && !self.live && !self.confirmed
+    }
+
+    /// The list of rooms said that the membership lasts, or did not speak of the room.
+    pub(super) const fn confirmed(&mut self) {
+        self.confirmed = true;
+    }
+
+    /// Takes a `room_joined`: a page replaces what is held, changes are merged into it.
+    pub(super) fn joined(&mut self, joined: RoomJoined, resumes: bool) -> Option<Event> {
         self.asking = None;
-        self.live = true;
-        let merges = resumes
-            && !joined.reset
-            && self.position.as_ref().is_some_and(|position| position.epoch == joined.epoch);
-        let held = self.position.as_ref().filter(|_| merges).map_or(Seq::ZERO, |position| position.seq);
-        let seq = held.max(joined.last_seq);
+        let is_page = !resumes || joined.reset;
+        let held = self.position.take().filter(|position| !is_page && position.epoch == joined.epoch);
+        if !is_page && held.is_none() {
+            // Changes to something that was dropped while they were on their way.
+            self.stay_joined();
+            return None;
+        }
+        (self.live, self.member) = (true, true);
+        let seq = held.map_or(joined.last_seq, |position| position.seq.max(joined.last_seq));
         self.position = Some(Position { epoch: joined.epoch.clone(), seq });
         // Numbers that overtook the answer; asked for once, so that nothing makes it ask for ever.
         if self.ahead_seq > seq {
@@ -159,7 +182,7 @@ impl RoomState {
             self.wanted = None;
         }
         self.ahead_seq = Seq::ZERO;
-        Event::Room { joined, take: if merges { Take::Changes } else { Take::Afresh } }
+        Some(Event::Room { joined, take: if is_page { Take::Afresh } else { Take::Changes } })
     }
 
     /// Counts a message: the next number is applied, a known one ignored, a hole makes the room ask.
@@ -222,9 +245,15 @@ impl RoomState {
 
     /// When this room has something to ask.
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
-        let asks = self.wanted.filter(|_| self.asking.is_none()).map(|_| self.due_at);
+        let asks = self.waiting().map(|_| self.due_at);
         let hears = self.echo.map(|(_, until)| until);
         asks.into_iter().chain(hears).min()
+    }
+
+    /// What waits for its time.
+    fn waiting(&self) -> Option<Wanted> {
+        let may_go = |wanted: &Wanted| *wanted == Wanted::Leave || !self.is_unconfirmed();
+        self.wanted.filter(|wanted| self.asking.is_none() && may_go(wanted))
     }
 
     fn count(&self, seq: Seq) -> Counted {
