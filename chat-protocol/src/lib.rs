@@ -2,10 +2,11 @@
 //!
 //! [`ClientEvent`] is what a client may ask for, [`ServerEvent`] what a server says. [`decode`] reads a client's
 //! frame into a request whose values are all validated, or into the error that answers it; [`encode`] writes an
-//! event. [`ErrorCode`] and [`CloseCode`] are the stable numbers and names that clients act on.
+//! event; [`client`] is the state machine that keeps a client's side of the contract. [`ErrorCode`] and [`CloseCode`] are the stable numbers and names that clients act on.
 //! The prose is in `docs/protocol.md`, whose reference is checked against these types.
 #![forbid(unsafe_code)]
 
+pub mod client;
 mod close_code;
 mod decode;
 mod encode;
