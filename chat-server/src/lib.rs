@@ -28,6 +28,8 @@ mod random;
 mod secret;
 mod server;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod store_access;
 mod survive;
 mod tokens;
