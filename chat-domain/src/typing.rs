@@ -1,6 +1,6 @@
 //! Typing: who is writing in which room. Best effort, and it always ends by itself.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::limits::{TYPING_EXPIRY_MS, TYPING_START_INTERVAL_MS};
 use crate::{RoomId, Timestamp, UserId};
@@ -35,7 +35,7 @@ impl Default for TypingTimes {
 #[derive(Debug, Default)]
 pub struct TypingBoard {
     times: TypingTimes,
-    entries: HashMap<(RoomId, UserId), Entry>,
+    entries: BTreeMap<(RoomId, UserId), Entry>,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl TypingBoard {
     /// An empty board.
     #[must_use]
     pub fn new(times: TypingTimes) -> Self {
-        Self { times, entries: HashMap::new() }
+        Self { times, entries: BTreeMap::new() }
     }
 
     /// Somebody types. Announced when it begins; a renewal says nothing, and a new start that comes too soon is

@@ -12,7 +12,7 @@ use chat_domain::{
 };
 use chat_protocol::ServerEvent;
 use chat_protocol::events::{Ack, NewMessage, RoomLeft, RoomLeftReason};
-use chat_store::{CommitSink, Completed, Store};
+use chat_store::{CommitSink, Completed, Transactions};
 
 use crate::credit::Credit;
 use crate::failure::{Failure, note_store_works};
@@ -26,21 +26,21 @@ use crate::survive::survive_now;
 const HEALED_MAX: u32 = 500;
 
 /// Tells the shards of each commit, on the writer's thread.
-pub(crate) struct Committed {
+pub(crate) struct Committed<S> {
     node: Arc<Node>,
-    store: Store,
+    store: S,
     credit: Arc<Credit>,
     /// When the batch that is being committed was taken.
     began: Duration,
 }
 
-impl Committed {
-    pub(crate) fn new(node: Arc<Node>, store: Store) -> Self {
+impl<S> Committed<S> {
+    pub(crate) fn new(node: Arc<Node>, store: S) -> Self {
         Self { node, store, credit: Arc::default(), began: Duration::ZERO }
     }
 }
 
-impl CommitSink<Ticket> for Committed {
+impl<S: Transactions + Send + 'static> CommitSink<Ticket> for Committed<S> {
     fn beginning(&mut self) {
         self.began = self.node.clock.elapsed();
     }
@@ -59,7 +59,7 @@ impl CommitSink<Ticket> for Committed {
     }
 }
 
-impl Committed {
+impl<S: Transactions> Committed<S> {
     /// Tells the shards of a commit.
     fn tell(&self, batch: Vec<Completed<Ticket>>) {
         let mut report = Report::new(self.node.inboxes.len());
@@ -132,7 +132,7 @@ impl Report {
     }
 }
 
-impl Committed {
+impl<S: Transactions> Committed<S> {
     /// Keeps what the node must know of an outcome.
     fn note(
         &self,

@@ -31,6 +31,8 @@ mod secret;
 mod security_log;
 mod server;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod store_access;
 mod survive;
 mod tokens;

@@ -35,6 +35,7 @@ use crate::node::tops::Tops;
 use crate::node::visitors::Visitors;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
+use crate::random::Chance;
 use crate::secret::MetricsToken;
 use crate::security_log::RefusalLog;
 use crate::shard::inbox::{Inbox, ShardEvent};
@@ -45,6 +46,7 @@ use crate::tokens::Tokens;
 /// at once.
 pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Box<dyn Chance>,
     /// What an operator should know of the database.
     pub(crate) warnings: Vec<String>,
     pub(crate) limits: Limits,

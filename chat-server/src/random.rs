@@ -10,7 +10,17 @@ pub(crate) fn bytes<const N: usize>() -> std::io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A random number of milliseconds below `bound_ms`; 0 if there is no randomness.
-pub(crate) fn below_ms(bound_ms: u64) -> u64 {
-    bytes::<8>().map_or(0, |bytes| u64::from_le_bytes(bytes).checked_rem(bound_ms).unwrap_or(0))
+/// Where a node draws times from that nobody shall foresee. A simulation draws them from its seed.
+pub(crate) trait Chance: Send + Sync {
+    /// A number of milliseconds below `bound_ms`; 0 if there is no randomness.
+    fn below_ms(&self, bound_ms: u64) -> u64;
+}
+
+/// The operating system's chance.
+pub(crate) struct SystemChance;
+
+impl Chance for SystemChance {
+    fn below_ms(&self, bound_ms: u64) -> u64 {
+        bytes::<8>().map_or(0, |bytes| u64::from_le_bytes(bytes).checked_rem(bound_ms).unwrap_or(0))
+    }
 }

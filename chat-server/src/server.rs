@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chat_domain::{ControlSeq, Repository, RepositoryError, Room, Timestamp, TypingBoard, add_default_rooms};
 use chat_store::password::{PasswordHasher, PasswordParams};
-use chat_store::{Store, StoreOptions, WorkerPool, Writer, WriterOptions, migrations};
+use chat_store::{Store, StoreOptions, Transactions, WorkerPool, Writer, WriterOptions, migrations};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -28,6 +28,7 @@ use crate::node::sightings::Sightings;
 use crate::node::tops::Tops;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
+use crate::random::SystemChance;
 use crate::secret::SecretKey;
 use crate::security_log::RefusalLog;
 use crate::shard::Shard;
@@ -181,10 +182,10 @@ pub enum Stopped {
 }
 
 /// What the database says at the start.
-struct Beginning {
-    epoch: String,
-    rooms: Vec<Room>,
-    control_seq: ControlSeq,
+pub(crate) struct Beginning {
+    pub(crate) epoch: String,
+    pub(crate) rooms: Vec<Room>,
+    pub(crate) control_seq: ControlSeq,
 }
 
 fn store_options() -> StoreOptions {
@@ -203,14 +204,14 @@ fn open_store(config: &Config) -> Result<Store, StartError> {
 }
 
 /// Adds the default rooms to a chat that has none, and reads what the node starts with.
-fn prepare(store: &Store, now: Timestamp) -> Result<Beginning, StartError> {
+pub(crate) fn prepare(store: &impl Transactions, now: Timestamp) -> Result<Beginning, StartError> {
     let has_rooms =
         store.read(|repository| Ok::<_, RepositoryError>(!repository.list_rooms(1)?.is_empty()))?;
     if !has_rooms {
         let added = store.write_retrying(|repository| add_default_rooms(repository, now));
         added.map_err(|error| StartError::Rooms(error.to_string()))?;
     }
-    store.write(|repository| repository.clear_presence())?;
+    store.write_retrying(|repository| repository.clear_presence())?;
     let read = |repository: &mut dyn Repository| {
         // The log's end first: what changes behind it is heard of again.
         let control_seq = repository.last_control_seq()?;
@@ -234,6 +235,7 @@ pub(crate) fn new_node(
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Node {
         clock: Arc::clone(&clock),
+        chance: Box::new(SystemChance),
         warnings,
         limits: config.limits.clone(),
         metrics: Metrics::new(clock.wall()),

@@ -99,6 +99,12 @@ impl<W: SocketWriter> Shard<W> {
         connection.map(work).ok_or(Gone)
     }
 
+    /// Looks at every connection.
+    #[cfg(test)]
+    pub(crate) fn inspect(&self, mut look: impl FnMut(&Connection<W>)) {
+        self.connections.borrow().iter().for_each(|(_, connection)| look(connection));
+    }
+
     /// Who is signed in on a connection.
     pub(crate) fn user(&self, key: ConnectionKey) -> Result<UserSummary, Gone> {
         self.with(key, |connection| connection.identity.as_ref().map(|identity| identity.user.clone()))?

@@ -6,7 +6,7 @@ use std::slice;
 use chat_domain::{Command, CommandError, Outcome, RepositoryError, Timestamp, commit_batch};
 
 use crate::error::again;
-use crate::store::Store;
+use crate::transactions::Transactions;
 
 /// A command that was committed or refused, with what its sender gave along.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Completed<T> {
 ///
 /// After a conflict the batch is rolled back and repeated a few times. If it fails by itself, each command is tried
 /// alone, so that a bad one never sinks the others. If the database is away or full, all share that error.
-pub fn commit<T>(store: &Store, now: Timestamp, batch: Vec<(Command, T)>) -> Vec<Completed<T>> {
+pub fn commit<T>(store: &impl Transactions, now: Timestamp, batch: Vec<(Command, T)>) -> Vec<Completed<T>> {
     let (commands, tickets): (Vec<Command>, Vec<T>) = batch.into_iter().unzip();
     let results = results(store, now, &commands);
     commands
@@ -36,7 +36,7 @@ pub fn commit<T>(store: &Store, now: Timestamp, batch: Vec<(Command, T)>) -> Vec
 
 type CommandResult = Result<Outcome, CommandError>;
 
-fn results(store: &Store, now: Timestamp, commands: &[Command]) -> Vec<CommandResult> {
+fn results(store: &impl Transactions, now: Timestamp, commands: &[Command]) -> Vec<CommandResult> {
     match together(store, now, commands) {
         Ok(results) if results.len() == commands.len() => results,
         Ok(_) => shared(commands, &RepositoryError::Internal("a batch lost results".to_owned())),
@@ -56,9 +56,9 @@ fn results(store: &Store, now: Timestamp, commands: &[Command]) -> Vec<CommandRe
     }
 }
 
-/// One transaction for all. [`Store::write_retrying`] repeats it after a conflict.
+/// One transaction for all. [`Transactions::write_retrying`] repeats it after a conflict.
 fn together(
-    store: &Store,
+    store: &impl Transactions,
     now: Timestamp,
     commands: &[Command],
 ) -> Result<Vec<CommandResult>, RepositoryError> {
@@ -69,7 +69,7 @@ fn together(
 
 /// A transaction for each, until the database goes away: then the rest shares that error instead of waiting for it
 /// one by one.
-fn each_alone(store: &Store, now: Timestamp, commands: &[Command]) -> Vec<CommandResult> {
+fn each_alone(store: &impl Transactions, now: Timestamp, commands: &[Command]) -> Vec<CommandResult> {
     let mut results = Vec::with_capacity(commands.len());
     for (done, command) in commands.iter().enumerate() {
         match together(store, now, slice::from_ref(command)) {

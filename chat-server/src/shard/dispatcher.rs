@@ -11,7 +11,6 @@ use chat_protocol::{CloseCode, ServerEvent};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
-use crate::random;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
 use crate::shard::requests::Waiting;
@@ -199,10 +198,10 @@ impl<W: SocketWriter> Shard<W> {
     fn drain(&self, spread_ms: u64) {
         let now = self.node.clock.now();
         for key in self.keys() {
-            let reconnect_after_ms = random::below_ms(spread_ms);
+            let reconnect_after_ms = self.node.chance.below_ms(spread_ms);
             let event = ServerEvent::Status(Status::Closing { reconnect_after_ms });
             let _ = self.answer(key, None, &event);
-            let leaves_at = now.plus_ms(i64::try_from(random::below_ms(spread_ms)).unwrap_or(0));
+            let leaves_at = now.plus_ms(i64::try_from(self.node.chance.below_ms(spread_ms)).unwrap_or(0));
             let _ = self.with(key, |connection| connection.leaves_at = Some(leaves_at));
         }
     }

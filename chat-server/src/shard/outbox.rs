@@ -46,6 +46,12 @@ impl Outbox {
         self.bytes
     }
 
+    /// How many bytes of live events wait.
+    #[cfg(test)]
+    pub(crate) const fn live_bytes(&self) -> usize {
+        self.live_bytes
+    }
+
     /// Queues an answer, or what else must reach the client.
     pub(crate) fn push(&mut self, bytes: Bytes) {
         self.bytes += bytes.len();

@@ -1,0 +1,152 @@
+//! A repository whose n-th call fails, and that knows the epoch.
+
+use chat_domain::participant::ListedParticipant;
+use chat_domain::repository::{
+    ControlLog, Messages, Meta, Participants, Repository, RepositoryError, Result, RoomCounters, Rooms,
+    Sessions, Users,
+};
+use chat_domain::{
+    ControlAction, ControlEntry, ControlSeq, ListedSession, Member, Message, MessageId, MessageKey,
+    NewMessage, NewRoom, NewSession, NewUser, Participant, PasswordHash, PresenceRecord, Room, RoomId,
+    RoomName, Seq, Session, SessionId, Timestamp, TokenHash, User, UserId, Username,
+};
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Unavailable,
+    StorageFull,
+    Conflict,
+}
+
+impl Fault {
+    pub(super) fn error(self) -> RepositoryError {
+        match self {
+            Self::Unavailable => RepositoryError::Unavailable("simulated".to_owned()),
+            Self::StorageFull => RepositoryError::StorageFull("simulated".to_owned()),
+            Self::Conflict => RepositoryError::Conflict("simulated".to_owned()),
+        }
+    }
+}
+
+/// A repository around another one.
+pub(super) struct Faulty<'r> {
+    inner: &'r mut dyn Repository,
+    epoch: &'r str,
+    /// After how many calls which failure comes.
+    fault: Option<(usize, Fault)>,
+    /// The first failure of a call, which fails the transaction.
+    pub(super) failed: Option<String>,
+    pub(super) is_conflict: bool,
+    /// The last entry of the control log that was read.
+    pub(super) read_control: Option<ControlSeq>,
+}
+
+impl<'r> Faulty<'r> {
+    pub(super) fn new(
+        inner: &'r mut dyn Repository,
+        epoch: &'r str,
+        fault: Option<(usize, Fault)>,
+    ) -> Self {
+        Self { inner, epoch, fault, failed: None, is_conflict: false, read_control: None }
+    }
+
+    fn call<T>(&mut self, work: impl FnOnce(&mut dyn Repository) -> Result<T>) -> Result<T> {
+        let result = match &mut self.fault {
+            Some((0, fault)) => Err(fault.error()),
+            Some((calls, _)) => {
+                *calls -= 1;
+                work(self.inner)
+            }
+            None => work(self.inner),
+        };
+        if let Err(error) = &result {
+            self.is_conflict |= matches!(error, RepositoryError::Conflict(_));
+            self.failed.get_or_insert_with(|| error.to_string());
+        }
+        result
+    }
+}
+
+macro_rules! passed_on {
+    ($($trait:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)* })*) => {$(
+        impl $trait for Faulty<'_> {
+            $(fn $name(&mut self, $($arg: $type),*) -> Result<$out> {
+                self.call(|inner| inner.$name($($arg),*))
+            })*
+        }
+    )*};
+}
+
+passed_on! {
+    Users {
+        fn add_user(user: &NewUser) -> User;
+        fn find_user(id: UserId) -> Option<User>;
+        fn lock_user(id: UserId) -> Option<User>;
+        fn find_user_by_name(username: &Username) -> Option<User>;
+        fn list_users(after: Option<UserId>, limit: u32) -> Vec<User>;
+        fn find_password_hash(id: UserId) -> Option<PasswordHash>;
+        fn set_password_hash(id: UserId, hash: &PasswordHash) -> ();
+        fn set_user_disabled(id: UserId, is_disabled: bool) -> ();
+    }
+    Sessions {
+        fn add_session(session: &NewSession) -> Session;
+        fn find_session(token_hash: &TokenHash) -> Option<(Session, User)>;
+        fn find_session_of(user_id: UserId, id: SessionId) -> Option<Session>;
+        fn list_sessions(user_id: UserId, limit: u32) -> Vec<ListedSession>;
+        fn touch_sessions(ids: &[SessionId], seen_at: Timestamp) -> ();
+        fn remove_session(user_id: UserId, id: SessionId) -> bool;
+        fn remove_sessions_of(user_id: UserId) -> u64;
+        fn remove_ended_sessions(now: Timestamp, unseen_since: Timestamp, limit: u32) -> u64;
+    }
+    Rooms {
+        fn add_room(room: &NewRoom) -> Room;
+        fn find_room(id: RoomId) -> Option<Room>;
+        fn find_room_by_name(name: &RoomName) -> Option<Room>;
+        fn list_rooms(limit: u32) -> Vec<Room>;
+        fn list_active_rooms(limit: u32) -> Vec<Room>;
+        fn lock_rooms(ids: &[RoomId]) -> Vec<Room>;
+        fn set_room_counters(counters: &[RoomCounters]) -> ();
+        fn set_room_active(id: RoomId, is_active: bool) -> ();
+    }
+    Participants {
+        fn find_members(keys: &[(RoomId, UserId)]) -> Vec<Option<Member>>;
+        fn add_participant(participant: &Participant) -> ();
+        fn remove_participant(room_id: RoomId, user_id: UserId) -> ();
+        fn raise_read_seqs(read: &[(RoomId, UserId, Seq)]) -> ();
+        fn list_participants(room_id: RoomId, limit: u32) -> Vec<ListedParticipant>;
+        fn list_participations(user_id: UserId, limit: u32) -> Vec<Participant>;
+        fn record_presence(records: &[PresenceRecord]) -> ();
+        fn clear_presence() -> ();
+    }
+    Messages {
+        fn find_sent(keys: &[(UserId, MessageKey)]) -> Vec<Option<Message>>;
+        fn insert_messages(messages: &[NewMessage]) -> Vec<MessageId>;
+        fn list_messages(room_id: RoomId, before: Option<Seq>, limit: u32) -> Vec<Message>;
+        fn list_changes(room_id: RoomId, after: Seq, limit: u32) -> Vec<Message>;
+        fn count_unread(room_id: RoomId, user_id: UserId, after: Seq, limit: u32) -> u32;
+    }
+}
+
+impl ControlLog for Faulty<'_> {
+    fn append_control(&mut self, action: &ControlAction, now: Timestamp) -> Result<ControlSeq> {
+        self.call(|inner| inner.append_control(action, now))
+    }
+
+    fn list_control(&mut self, after: ControlSeq, limit: u32) -> Result<Vec<ControlEntry>> {
+        let entries = self.call(|inner| inner.list_control(after, limit))?;
+        self.read_control = self.read_control.max(entries.last().map(|entry| entry.seq));
+        Ok(entries)
+    }
+
+    fn last_control_seq(&mut self) -> Result<ControlSeq> {
+        self.call(|inner| inner.last_control_seq())
+    }
+}
+
+impl Meta for Faulty<'_> {
+    fn epoch(&mut self) -> Result<String> {
+        self.call(|_| Ok(()))?;
+        Ok(self.epoch.to_owned())
+    }
+}

@@ -1,0 +1,409 @@
+//! The world of a simulation: a database, a node that comes and goes, the links to it, and what was promised to whom.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chat_domain::{
+    ControlSeq, DisplayName, MessageKey, NewRoom, NewUser, OpenSession, RoomDescription, RoomId, RoomName,
+    SessionId, Timestamp, UserId, Username, open_session,
+};
+use chat_protocol::CloseCode;
+use chat_protocol::events::Ack;
+use clap::Parser;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::chance::Chance;
+use super::database::{Database, Inline, Snapshot};
+use super::network::{Link, Manners, ServerReader, ServerWriter, WHOLE};
+use super::store::Access;
+use super::trace::Trace;
+use crate::clock::Clock;
+use crate::config::{Config, Settings};
+use crate::connection::{Admission, serve};
+use crate::control::{run_control_log, run_ephemeral, run_upkeep};
+use crate::node::Node;
+use crate::secret::SecretKey;
+use crate::server::{new_node, prepare};
+use crate::shard::inbox::ShardEvent;
+use crate::shard::outbox::{OUTBOX_BYTES_MAX, READ_BYTES_MAX};
+use crate::shard::{Shard, dispatcher};
+use crate::store_access::{StoreAccess, Ticket};
+use crate::tokens::Tokens;
+
+const SECRET: &str = "of a simulation";
+/// Connections that may wait to be served.
+const INCOMING_MAX: usize = 64;
+/// Bytes of answers that one connection's queue may hold beside its live events: what may wait before reading stops, a
+/// join's answer with its held events, and the acks of the sends that are under way.
+const ANSWER_BYTES_MAX: usize = READ_BYTES_MAX + 3 * 128 * 1024;
+/// When a simulation begins, in Unix milliseconds.
+const BEGINNING_MS: i64 = 1_700_000_000_000;
+
+/// Virtual time, with a wall clock that jumps.
+struct SimulatedClock {
+    began: tokio::time::Instant,
+    base: Timestamp,
+    jump_ms: Arc<AtomicI64>,
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        self.base.plus_ms(i64::try_from(self.began.elapsed().as_millis()).unwrap())
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.now().plus_ms(self.jump_ms.load(Ordering::Relaxed))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// A session as its device knows it.
+#[derive(Debug, Clone)]
+pub(super) struct Ticketed {
+    pub(super) id: SessionId,
+    pub(super) token: String,
+    /// The end of the control log when it was opened.
+    pub(super) opened_behind: ControlSeq,
+}
+
+struct Running {
+    node: Arc<Node>,
+    shard: Rc<Shard<ServerWriter>>,
+    access: Access,
+    incoming: mpsc::Sender<(ServerReader, ServerWriter)>,
+    task: JoinHandle<()>,
+}
+
+/// Everything of one run.
+pub(super) struct World {
+    pub(super) chance: Chance,
+    pub(super) trace: Trace,
+    pub(super) database: Arc<Database>,
+    pub(super) rooms: Vec<(RoomName, RoomId)>,
+    pub(super) people: Vec<(Username, UserId)>,
+    running: RefCell<Option<Running>>,
+    links: RefCell<Vec<Rc<Link>>>,
+    /// How new links behave.
+    pub(super) manners: Cell<Manners>,
+    pub(super) is_partitioned: Cell<bool>,
+    /// What was acknowledged: the first ack of each key.
+    acks: RefCell<BTreeMap<(UserId, MessageKey), Ack>>,
+    jump_ms: Arc<AtomicI64>,
+    began: tokio::time::Instant,
+    tokens: Tokens,
+    next_token: Cell<u64>,
+    is_slow: bool,
+    has_limits: bool,
+    pub(super) failed_heals_at_start: Cell<u64>,
+}
+
+impl World {
+    pub(super) fn new(chance: Chance, trace: Trace, people: usize, rooms: usize) -> Rc<Self> {
+        let database = Arc::new(Database::new(chance.fork(), trace.clone()));
+        let created_at = Timestamp::from_unix_ms(BEGINNING_MS);
+        let (people, rooms) = database
+            .administer::<_, chat_domain::RepositoryError>(|repository| {
+                let mut added = (Vec::new(), Vec::new());
+                for n in 0..people {
+                    let username = Username::new(format!("user{n}")).unwrap();
+                    let display_name = DisplayName::from(&username);
+                    let new = NewUser { username: username.clone(), display_name, password_hash: None, created_at };
+                    added.0.push((username, repository.add_user(&new)?.id()));
+                }
+                for n in 0..rooms {
+                    let name = RoomName::new(format!("room{n}")).unwrap();
+                    let description = RoomDescription::new("").unwrap();
+                    let announces_members = n % 2 == 0;
+                    let new = NewRoom { name: name.clone(), description, created_at, announces_members };
+                    added.1.push((name, repository.add_room(&new)?.id));
+                }
+                Ok(added)
+            })
+            .unwrap();
+        let manners = Manners { latency_ms: 10, chunk: WHOLE, buffer: 16 * 1024, cut_after: None };
+        Rc::new(Self {
+            trace,
+            database,
+            rooms,
+            people,
+            running: RefCell::default(),
+            links: RefCell::default(),
+            manners: Cell::new(manners),
+            is_partitioned: Cell::new(false),
+            acks: RefCell::default(),
+            jump_ms: Arc::default(),
+            began: tokio::time::Instant::now(),
+            tokens: Tokens::new(SecretKey::new(SECRET).unwrap()),
+            next_token: Cell::new(0),
+            is_slow: chance.one_in(3),
+            has_limits: chance.one_in(3),
+            failed_heals_at_start: Cell::new(0),
+            chance,
+        })
+    }
+
+    pub(super) fn room_id(&self, name: &RoomName) -> RoomId {
+        self.rooms.iter().find(|(held, _)| held == name).unwrap().1
+    }
+
+    /// Starts a node, unless one runs.
+    pub(super) fn start_node(self: &Rc<Self>) {
+        if self.running.borrow().is_some() {
+            return;
+        }
+        self.trace.tell("node", "starts");
+        self.database.node_starts();
+        self.failed_heals_at_start.set(self.database.failed_heals());
+        let clock = Arc::new(SimulatedClock {
+            began: self.began,
+            base: Timestamp::from_unix_ms(BEGINNING_MS),
+            jump_ms: Arc::clone(&self.jump_ms),
+        });
+        let settings = Settings::parse_from(["chat-server", "--secret-key", SECRET, "--data-dir", "/nonexistent"]);
+        let mut config = Config::from_settings(&settings).unwrap();
+        if !self.has_limits {
+            config.limits.messages_per_second = None;
+            config.limits.joins_per_second = None;
+            config.limits.history_per_second = None;
+            config.limits.marks_per_second = None;
+            config.limits.typing_per_second = None;
+        }
+        let Ok(beginning) = prepare(&Inline(Arc::clone(&self.database)), clock.wall()) else {
+            return self.trace.tell("node", "can't start: the database is away");
+        };
+        let mut node = new_node(&config, config.bind, clock, beginning.epoch, Vec::new()).unwrap();
+        node.chance = Box::new(self.chance.fork());
+        node.directory.replace(beginning.rooms);
+        let access = Access::new(Arc::clone(&self.database), self.chance.fork(), self.is_slow);
+        assert!(node.store.set(Box::new(access.clone())).is_ok());
+        let node = Arc::new(node);
+        let shard = Shard::new(0, Arc::clone(&node));
+        let (sender, mut incoming) = mpsc::channel(INCOMING_MAX);
+        // All of the node runs in a set of its own, so that it can end at any await, as a killed process does.
+        let set = LocalSet::new();
+        let (theirs, their_node, writer) = (Rc::clone(&shard), Arc::clone(&node), access.clone());
+        let task = tokio::task::spawn_local(async move {
+            let run = async {
+                tokio::task::spawn_local(dispatcher::run(Rc::clone(&theirs)));
+                tokio::task::spawn_local(dispatcher::run_timers(Rc::clone(&theirs)));
+                tokio::task::spawn_local(run_control_log(Arc::clone(&their_node), beginning.control_seq));
+                tokio::task::spawn_local(run_ephemeral(Arc::clone(&their_node)));
+                tokio::task::spawn_local(run_upkeep(Arc::clone(&their_node)));
+                tokio::task::spawn_local(writer.write_batches(their_node));
+                while let Some(halves) = incoming.recv().await {
+                    let shard = Rc::clone(&theirs);
+                    tokio::task::spawn_local(serve(shard, halves, Vec::new(), Admission::FirstFrame));
+                }
+            };
+            set.run_until(run).await;
+        });
+        *self.running.borrow_mut() = Some(Running { node, shard, access, incoming: sender, task });
+    }
+
+    /// Kills the node. The peers see a reset, or nothing at all.
+    pub(super) async fn kill_node(&self, is_seen: bool) {
+        let Some(running) = self.running.borrow_mut().take() else { return };
+        self.trace.tell("node", format!("is killed, seen {is_seen}"));
+        for link in self.links.borrow_mut().drain(..) {
+            if is_seen { link.reset() } else { link.silence() }
+        }
+        running.task.abort();
+        let _ = running.task.await;
+    }
+
+    /// Stops the node as SIGTERM does.
+    pub(super) async fn stop_node(&self) {
+        let Some((node, access)) =
+            self.running.borrow().as_ref().map(|running| (Arc::clone(&running.node), running.access.clone()))
+        else {
+            return;
+        };
+        self.trace.tell("node", "drains");
+        node.is_draining.store(true, Ordering::Relaxed);
+        for inbox in node.inboxes.iter() {
+            inbox.post(ShardEvent::Drain { spread_ms: node.timers.drain_spread_ms });
+        }
+        for _ in 0..60 {
+            if !node.connections.is_any() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        for command in node.presence.farewell() {
+            let _ = access.submit(command, Ticket::Nobody);
+        }
+        for _ in 0..60 {
+            if access.queued() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.kill_node(true).await;
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.borrow().is_some()
+    }
+
+    /// Puts an older state of the database back, with the node stopped.
+    pub(super) fn restore(&self, snapshot: &Snapshot) {
+        assert!(!self.is_running());
+        self.links.borrow_mut().drain(..).for_each(|link| link.reset());
+        self.database.restore(snapshot);
+        self.trace.tell("database", "is restored");
+        // What was acknowledged after the backup is lost, and known to be.
+        self.acks.borrow_mut().retain(|(user_id, key), _| self.stored(*user_id, key).is_some());
+    }
+
+    /// Opens a connection; `None` if nobody answers.
+    pub(super) fn connect(&self) -> Option<Rc<Link>> {
+        if self.is_partitioned.get() {
+            return None;
+        }
+        let running = self.running.borrow();
+        let running = running.as_ref()?;
+        let link = Link::new(self.manners.get(), self.chance.fork());
+        let halves = (ServerReader(Rc::clone(&link)), ServerWriter(Rc::clone(&link)));
+        running.incoming.try_send(halves).ok()?;
+        self.links.borrow_mut().retain(|link| link.is_up());
+        self.links.borrow_mut().push(Rc::clone(&link));
+        Some(link)
+    }
+
+    /// Cuts everybody off, or lets them through again.
+    pub(super) fn partition(&self, is_partitioned: bool) {
+        self.is_partitioned.set(is_partitioned);
+        self.links.borrow().iter().for_each(|link| link.pause(is_partitioned));
+    }
+
+    /// Something happens to one link.
+    pub(super) fn harm_a_link(&self) {
+        let links = self.links.borrow();
+        if links.is_empty() {
+            return;
+        }
+        let link = self.chance.pick(&links);
+        match self.chance.below(2) {
+            0 => link.reset(),
+            _ => link.silence(),
+        }
+    }
+
+    pub(super) fn jump_wall_clock(&self, ms: i64) {
+        self.jump_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Signs a device in; `None` if the person is shut out.
+    pub(super) fn sign_in(&self, user_id: UserId) -> Option<Ticketed> {
+        let number = self.next_token.get() + 1;
+        self.next_token.set(number);
+        let token = format!("{number:0>43}");
+        let now = Timestamp::from_unix_ms(BEGINNING_MS);
+        let request = OpenSession {
+            user_id,
+            verified: None,
+            token_hash: self.tokens.hash(&token).unwrap(),
+            device: None,
+            seen_at: now,
+            lifetime_ms: i64::from(u32::MAX),
+            idle_ms: i64::from(u32::MAX),
+        };
+        let opened = self.database.administer(|repository| open_session(repository, now, &request)).ok()?;
+        let opened_behind = self.database.look(|repository| repository.last_control_seq().unwrap());
+        Some(Ticketed { id: opened.id, token, opened_behind })
+    }
+
+    fn stored(&self, user_id: UserId, key: &MessageKey) -> Option<chat_domain::Message> {
+        self.database.look(|repository| repository.find_sent(&[(user_id, key.clone())]).unwrap().pop().flatten())
+    }
+
+    /// Whether something with this key is stored.
+    pub(super) fn is_stored(&self, user_id: UserId, key: &MessageKey) -> bool {
+        self.stored(user_id, key).is_some()
+    }
+
+    /// Takes an ack: what it says must be stored now, and be what an earlier one said.
+    pub(super) fn acknowledged(&self, who: &str, user_id: UserId, key: &MessageKey, body: &str, ack: &Ack) {
+        let stored = self.stored(user_id, key);
+        let is_true = stored.as_ref().is_some_and(|message| {
+            ack.seq == Some(message.seq)
+                && ack.message_id == Some(message.id)
+                && ack.created_at == Some(message.created_at)
+                && ack.room.as_ref().is_some_and(|room| self.room_id(room) == message.room_id)
+                && message.body == body
+        });
+        if !is_true {
+            self.trace.violated(who, format!("{key:?} was acknowledged with {ack:?}; stored is {stored:?}"));
+        }
+        let mut acks = self.acks.borrow_mut();
+        let first = acks.entry((user_id, key.clone())).or_insert_with(|| ack.clone());
+        if first != ack {
+            self.trace.violated(who, format!("{key:?} was acknowledged with {ack:?} and before with {first:?}"));
+        }
+    }
+
+    /// Every acknowledged key is stored once, with the numbers of its ack; every room's numbers are dense.
+    pub(super) fn check_database(&self) {
+        for ((user_id, key), ack) in self.acks.borrow().iter() {
+            let mut found = Vec::new();
+            for (_, room_id) in &self.rooms {
+                found.extend(self.database.messages(*room_id).into_iter().filter(|message| {
+                    message.key.as_ref() == Some(key)
+                        && message.author.as_ref().map(|author| author.id) == Some(*user_id)
+                }));
+            }
+            if found.len() != 1 || Some(found[0].seq) != ack.seq || Some(found[0].id) != ack.message_id {
+                self.trace.violated("database", format!("{key:?}, acknowledged with {ack:?}, is {found:?}"));
+            }
+        }
+        for (name, room_id) in &self.rooms {
+            let seqs: Vec<i64> = self.database.messages(*room_id).iter().map(|held| held.seq.get()).collect();
+            let last = self.database.look(|repository| repository.find_room(*room_id).unwrap().unwrap().last_seq);
+            if !seqs.iter().copied().eq(1..=last.get()) {
+                self.trace.violated("database", format!("{name:?} has {seqs:?} up to {last}"));
+            }
+        }
+    }
+
+    /// No queue is above its bound.
+    pub(super) fn check_queues(&self) {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else { return };
+        running.shard.inspect(|connection| {
+            let (all, live) = (connection.outbox.bytes(), connection.outbox.live_bytes());
+            if live > OUTBOX_BYTES_MAX || all > OUTBOX_BYTES_MAX + ANSWER_BYTES_MAX {
+                self.trace.violated("queue", format!("{all} bytes wait, {live} of them live"));
+            }
+        });
+    }
+
+    /// Nobody types any more, as far as the node knows.
+    pub(super) fn check_typing(&self) {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else { return };
+        if !running.node.typing.lock().unwrap().is_empty() {
+            self.trace.violated("typing", "somebody has typed for ever");
+        }
+    }
+
+    /// Whether every hole that the node saw could be read.
+    pub(super) fn heals_whole(&self) -> bool {
+        self.database.failed_heals() == self.failed_heals_at_start.get()
+    }
+
+    /// Ends a run.
+    pub(super) async fn end(&self) {
+        self.kill_node(true).await;
+    }
+
+    /// The code with which the node closes because of a defect.
+    pub(super) const DEFECT: u16 = CloseCode::Internal.code();
+}
