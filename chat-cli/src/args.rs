@@ -21,18 +21,19 @@ Exit codes:
   0  done
   1  failed
   2  wrong usage, configuration or value
-  3  the database is not in the wanted state (none there, or migrations pending)
-  4  no such user, session or room
-  5  a user or room of that name exists already
+  3  the database is not in the wanted state (none there, migrations pending, in use, or not empty)
+  4  no such user, session, room or file
+  5  a user, room or file of that name exists already
   7  the database can't be reached
 
 Examples:
   chat-cli migrate up
   chat-cli seed
   chat-cli user add ann --display-name \"Ann Miller\"
+  chat-cli backup create /backups/chat.backup
   chat-cli --json room list";
 
-/// Administers the chat: migrations, users, rooms, seed data.
+/// Administers the chat: migrations, users, rooms, seed data, backups.
 #[derive(Debug, Parser)]
 #[command(name = "chat-cli", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -81,6 +82,15 @@ pub(crate) enum Command {
     /// Adds, lists and archives rooms.
     #[command(subcommand)]
     Room(Room),
+    /// Makes a backup, and looks whether one is whole.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Puts a backup in the place of the database.
+    ///
+    /// SQLite: the server must be stopped; the old file stays beside the new one. PostgreSQL: the database must be
+    /// empty. A backup of one kind can be restored into the other. Everybody must sign in again, and clients load
+    /// afresh what they hold.
+    Restore(Restore),
 }
 
 /// What to do with migrations.
@@ -220,4 +230,45 @@ pub(crate) struct ListRooms {
 pub(crate) struct ArchiveRoom {
     /// The room's name.
     pub(crate) name: RoomName,
+}
+
+/// What to do with backups.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Writes all that the database holds at one moment into a file. A server may run meanwhile.
+    ///
+    /// The file holds messages and password hashes; only its owner may read it. The secret key is not in it.
+    Create(CreateBackup),
+    /// Looks whether a backup is whole, and says what it holds; exit code 1 if something is wrong with it.
+    Verify(VerifyBackup),
+}
+
+/// Where to write a backup.
+#[derive(Debug, Args)]
+pub(crate) struct CreateBackup {
+    /// The file to be made.
+    pub(crate) file: PathBuf,
+    /// Replace a file of that name.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Which backup to look at.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyBackup {
+    /// The backup.
+    pub(crate) file: PathBuf,
+}
+
+/// Which backup to restore, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup.
+    pub(crate) file: PathBuf,
+    /// Let everybody be signed in who was so when the backup was made, also who has signed out since.
+    #[arg(long)]
+    pub(crate) keep_sessions: bool,
+    /// Don't keep the old SQLite file.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }

@@ -1,6 +1,8 @@
 //! The commands: each takes its arguments, works on the database in one transaction, and returns a report.
 
+mod backup;
 mod migrate;
+mod restore;
 mod room;
 mod seed;
 mod user;
@@ -23,5 +25,7 @@ pub(crate) fn run(cli: &Cli, clock: Clock) -> Result<Report, CliError> {
         Command::Seed(seed) => seed::run(seed, &database, clock),
         Command::User(command) => user::run(command, &database, clock),
         Command::Room(command) => room::run(command, &database, clock),
+        Command::Backup(command) => backup::run(command, &cli.global, &database),
+        Command::Restore(request) => restore::run(request, &cli.global, &database, clock),
     }
 }

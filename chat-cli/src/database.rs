@@ -4,8 +4,9 @@ use std::fs::DirBuilder;
 use std::path::PathBuf;
 
 use chat_domain::Repository;
+use chat_store::backup::BackupError;
 use chat_store::migrations::{self, MigrationStatus};
-use chat_store::{DatabaseUrl, DatabaseUrlError, Store, StoreOptions};
+use chat_store::{Backend, DatabaseUrl, DatabaseUrlError, Store, StoreOptions};
 
 use crate::args::Global;
 use crate::error::CliError;
@@ -58,13 +59,19 @@ impl Database {
 
     /// Applies all pending migrations; makes the SQLite file. Returns the migrations' names.
     pub(crate) fn migrate_up(&self) -> Result<Vec<String>, CliError> {
+        self.make_folder()?;
+        Ok(migrations::up(&self.url, &self.options)?)
+    }
+
+    /// Makes the data folder, if the database lies in it.
+    pub(crate) fn make_folder(&self) -> Result<(), CliError> {
         if let Some(data_dir) = &self.data_dir {
             private_folder().create(data_dir).map_err(|error| {
                 let what = format!("could not make the data folder {}: {error}", data_dir.display());
                 CliError::failed(what, "name another with --data-dir")
             })?;
         }
-        Ok(migrations::up(&self.url, &self.options)?)
+        Ok(())
     }
 
     /// Takes the last migrations back. Returns their names, newest first.
@@ -75,6 +82,31 @@ impl Database {
     /// Lists the migrations, oldest first.
     pub(crate) fn migrations(&self) -> Result<Vec<MigrationStatus>, CliError> {
         Ok(migrations::status(&self.url, &self.options)?)
+    }
+}
+
+impl Database {
+    /// Runs what opens the database in its own way.
+    pub(crate) fn with<T>(
+        &self,
+        work: impl FnOnce(&DatabaseUrl, &StoreOptions) -> Result<T, BackupError>,
+    ) -> Result<T, CliError> {
+        Ok(work(&self.url, &self.options)?)
+    }
+
+    /// What kind of database it is, for programs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self.url.backend() {
+            Backend::Sqlite => "sqlite",
+            Backend::Postgres => "postgres",
+        }
+    }
+
+    /// A file beside the SQLite file, whose name goes on after that one's.
+    pub(crate) fn file_beside(&self, suffix: &str) -> Option<PathBuf> {
+        let mut name = self.url.sqlite_path()?.as_os_str().to_owned();
+        name.push(suffix);
+        Some(PathBuf::from(name))
     }
 }
 

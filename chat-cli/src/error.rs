@@ -1,10 +1,13 @@
 //! What can go wrong, and for each of it one table's row: exit code, stable name, what to do.
 
+use std::path::PathBuf;
+
 use chat_domain::{
     AddRoomError, ArchiveRoomError, ChangeUserError, CommandError, JoinRoomError, RegisterUserError,
     RepositoryError, RoomName, SendMessageError, SessionId, Username,
 };
 use chat_store::OpenError;
+use chat_store::backup::BackupError;
 use thiserror::Error;
 
 /// Exit code, stable name, what to do.
@@ -53,6 +56,17 @@ pub(crate) enum CliError {
     /// A person has the name of a demo user.
     #[error("{0} is a user who can sign in, not a demo user")]
     NotADemoUser(Username),
+    /// A backup was looked at and found damaged.
+    #[error("{} is damaged: {problems} problems", .file.display())]
+    DamagedBackup {
+        /// The backup.
+        file: PathBuf,
+        /// How many were told.
+        problems: usize,
+    },
+    /// A backup was not made, or not restored.
+    #[error(transparent)]
+    Backup(BackupError),
     /// The store failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -116,7 +130,46 @@ impl CliError {
                 (5, "room_exists", "choose another name; `chat-cli room list --all` shows archived rooms too")
             }
             Self::NotADemoUser(_) => (5, "not_a_demo_user", "seed fewer demo users, or another database"),
+            Self::DamagedBackup { .. } => (1, "backup_damaged", DAMAGED_ADVICE),
+            Self::Backup(error) => backup_row(error),
             Self::Repository(error) => repository_row(error),
+        }
+    }
+}
+
+const DAMAGED_ADVICE: &str = "use another backup; this one can be looked into with the sqlite3 program";
+
+/// The rows of a backup that is not made, or not restored.
+const fn backup_row(error: &BackupError) -> Row {
+    match error {
+        BackupError::Exists(_) => (5, "file_exists", "choose another name, or replace the file with --force"),
+        BackupError::NoFile(_) => (4, "unknown_file", "correct the file's name"),
+        BackupError::IsDatabase(_) => (2, "usage", "name another file"),
+        BackupError::Busy(_) => (1, "busy", "wait for the other program, and run the command again"),
+        BackupError::ServerRuns { .. } => {
+            (3, "database_in_use", "stop the server, and run the command again")
+        }
+        BackupError::OpenElsewhere(_) => {
+            (3, "database_in_use", "end the other program, and run the command again")
+        }
+        BackupError::NotABackup { .. } => (1, "not_a_backup", "name a file that `backup create` made"),
+        BackupError::Newer { .. } => (3, "schema_too_new", "use the newer chat-cli that knows it"),
+        BackupError::Damaged { .. } => (1, "backup_damaged", DAMAGED_ADVICE),
+        BackupError::NotEmpty(_) => (
+            3,
+            "database_not_empty",
+            "make an empty database and name that one; nothing was changed in this one",
+        ),
+        BackupError::Io { .. } => (1, "file_failed", "check who may read and write the file and its folder"),
+        BackupError::Open(error) => open_row(error),
+    }
+}
+
+impl From<BackupError> for CliError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Open(error) => error.into(),
+            other => Self::Backup(other),
         }
     }
 }

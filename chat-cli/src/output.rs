@@ -1,13 +1,16 @@
 //! The one place that prints: reports on standard output, errors on standard error, for people or as JSON.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
+use chat_store::backup::Progress;
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
 use crate::text::{escape, escape_json};
 
+/// What erases the rest of a line on a terminal (ECMA-48, "erase in line").
+const CLEAR_TO_END_OF_LINE: &str = "\u{1b}[K";
 /// Spaces between two columns.
 const COLUMN_GAP: u16 = 2;
 
@@ -51,6 +54,12 @@ impl Report {
         Self { human: escape(text), json, complaint: None }
     }
 
+    /// Several lines.
+    pub(crate) fn lines(lines: &[String], json: Value) -> Self {
+        let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+        Self { human: lines.join("\n"), json, complaint: None }
+    }
+
     /// A table without borders.
     pub(crate) fn table(
         columns: &[Column],
@@ -77,6 +86,39 @@ impl Column {
     fn title(&self) -> &'static str {
         match self {
             Self::Text(title) | Self::Number(title) => title,
+        }
+    }
+}
+
+/// A line on the terminal that says how far something is, and goes away with this value.
+pub(crate) struct ProgressLine {
+    is_shown: bool,
+}
+
+/// A line for people at a terminal; nothing for programs.
+pub(crate) fn progress_line(json: bool) -> ProgressLine {
+    ProgressLine { is_shown: !json && std::io::stderr().is_terminal() }
+}
+
+impl ProgressLine {
+    /// Shows how far it is.
+    pub(crate) fn show(&self, progress: Progress) {
+        if !self.is_shown {
+            return;
+        }
+        let text = match progress {
+            Progress::Whole => "copying the file".to_owned(),
+            Progress::Rows { table, rows } => format!("copying {table}: {rows} rows"),
+        };
+        // Where else could it be told that the terminal is gone?
+        let _ = write!(std::io::stderr(), "\r{text}{CLEAR_TO_END_OF_LINE}");
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(std::io::stderr(), "\r{CLEAR_TO_END_OF_LINE}");
         }
     }
 }

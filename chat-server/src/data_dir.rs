@@ -1,16 +1,14 @@
 //! The data folder and the file of an embedded database: one server each.
 
-use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use chat_store::lock_file::{self, HoldError};
 use thiserror::Error;
 
 /// The file in the data folder that is locked while a server runs; it names the server.
 const LOCK_NAME: &str = "server.lock";
-/// What the lock of a database file has behind the database's name.
-const DATABASE_LOCK_SUFFIX: &str = ".server.lock";
 
 /// Holds the data folder and the database file for this server until it is dropped.
 #[derive(Debug)]
@@ -44,33 +42,18 @@ impl DataDirLock {
     pub(crate) fn take(folder: &Path, database: &Path) -> Result<Self, DataDirError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| DataDirError::Io { path: folder.to_owned(), source })?;
-        let mut lock_name = database.as_os_str().to_owned();
-        lock_name.push(DATABASE_LOCK_SUFFIX);
         let folder_lock = lock(folder, &folder.join(LOCK_NAME))?;
-        let database_lock = lock(database, Path::new(&lock_name))?;
+        let database_lock = lock(database, &lock_file::of_database(database))?;
         Ok(Self { _files: [folder_lock, database_lock] })
     }
 }
 
 /// Locks a file and writes into it who holds it.
 fn lock(what: &Path, path: &Path) -> Result<File, DataDirError> {
-    let io = |source| DataDirError::Io { path: path.to_owned(), source };
-    let mut options = File::options();
-    let mut file =
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder).map_err(io)?;
-            return Err(DataDirError::InUse { path: what.to_owned(), holder: holder.trim().to_owned() });
-        }
-        Err(TryLockError::Error(source)) => return Err(io(source)),
-    }
-    file.set_len(0).map_err(io)?;
-    file.rewind().map_err(io)?;
-    writeln!(file, "process {}", std::process::id()).map_err(io)?;
-    Ok(file)
+    lock_file::hold(path, &format!("process {}", std::process::id())).map_err(|error| match error {
+        HoldError::Held { holder } => DataDirError::InUse { path: what.to_owned(), holder },
+        HoldError::Io(source) => DataDirError::Io { path: path.to_owned(), source },
+    })
 }
 
 #[cfg(test)]

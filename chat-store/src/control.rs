@@ -12,7 +12,7 @@ use crate::schema::{chat_control, chat_meta};
 use crate::transaction::StoreTransaction;
 
 /// The id of the one row of `chat_meta`.
-const META_ID: i64 = 1;
+pub(crate) const META_ID: i64 = 1;
 /// Random bytes in an epoch.
 const EPOCH_BYTES: usize = 16;
 
@@ -79,15 +79,20 @@ pub(crate) fn ensure_meta(connection: &mut AnyConnection) -> std::result::Result
     if found.is_some() {
         return Ok(());
     }
-    let mut random = [0_u8; EPOCH_BYTES];
-    getrandom::fill(&mut random)
-        .map_err(|error| OpenError::Unsuitable(format!("the system gives no random bytes: {error}")))?;
-    let epoch = HEXLOWER.encode(&random);
+    let epoch = new_epoch()?;
     on_backend!(connection, |c| diesel::insert_into(chat_meta::table)
         .values((chat_meta::id.eq(META_ID), chat_meta::epoch.eq(&epoch)))
         .on_conflict_do_nothing()
         .execute(c))?;
     Ok(())
+}
+
+/// Draws an epoch.
+pub(crate) fn new_epoch() -> std::result::Result<String, OpenError> {
+    let mut random = [0_u8; EPOCH_BYTES];
+    getrandom::fill(&mut random)
+        .map_err(|error| OpenError::Unsuitable(format!("the system gives no random bytes: {error}")))?;
+    Ok(HEXLOWER.encode(&random))
 }
 
 fn no_meta() -> RepositoryError {

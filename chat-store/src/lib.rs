@@ -6,6 +6,8 @@
 //! is synchronous and knows nothing of the wire.
 #![forbid(unsafe_code)]
 
+pub mod backup;
+pub mod lock_file;
 pub mod migrations;
 pub mod password;
 

@@ -4,7 +4,7 @@
 //! system gives it back when its holder dies; a living holder is waited for.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use diesel::backend::Backend as DieselBackend;
 use diesel::connection::SimpleConnection;
@@ -14,9 +14,10 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::any_connection::{AnyConnection, MultiBackend};
 use crate::database_url::{Backend, DatabaseUrl};
 use crate::error::OpenError;
+use crate::lock_file::beside;
 use crate::opener::{Opener, Purpose};
 use crate::options::StoreOptions;
-use crate::schema_check::{applied_versions, check_not_from_the_future};
+use crate::schema_check::{applied_versions, backend_of, check_not_from_the_future};
 use crate::suitability::check_suitable;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
@@ -51,9 +52,14 @@ pub fn up(url: &DatabaseUrl, options: &StoreOptions) -> Result<Vec<String>, Open
     let connection = &mut locked.connection;
     check_suitable(connection)?;
     check_not_from_the_future(connection)?;
+    apply_pending(connection)
+}
+
+/// Applies what is missing on a connection that nobody else competes with.
+pub(crate) fn apply_pending(connection: &mut AnyConnection) -> Result<Vec<String>, OpenError> {
     connection.setup()?;
     let applied = applied_versions(connection)?;
-    known(url.backend())?
+    known(backend_of(connection))?
         .into_iter()
         .filter(|migration| !applied.contains(&version(migration)))
         .map(|migration| ended(connection.run_migration(&*migration).map(drop), &migration))
@@ -112,7 +118,7 @@ pub fn status(url: &DatabaseUrl, options: &StoreOptions) -> Result<Vec<Migration
     Ok(all)
 }
 
-type Known = Box<dyn Migration<MultiBackend>>;
+pub(crate) type Known = Box<dyn Migration<MultiBackend>>;
 
 /// The migrations of this program for a backend, oldest first.
 pub(crate) fn known(backend: Backend) -> Result<Vec<Known>, OpenError> {
@@ -135,7 +141,7 @@ fn embedded<DB: DieselBackend>(
     source.migrations().map_err(|error| OpenError::Unsuitable(format!("no migrations: {error}")))
 }
 
-fn version(migration: &Known) -> String {
+pub(crate) fn version(migration: &Known) -> String {
     migration.name().version().to_string()
 }
 
@@ -148,13 +154,13 @@ fn ended(result: diesel::migration::Result<()>, migration: &Known) -> Result<Str
 }
 
 /// A connection under the migration lock. Dropping it gives the lock back.
-struct Locked {
-    connection: AnyConnection,
+pub(crate) struct Locked {
+    pub(crate) connection: AnyConnection,
     _file: Option<File>,
 }
 
 impl Locked {
-    fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
+    pub(crate) fn open(url: &DatabaseUrl, options: &StoreOptions) -> Result<Self, OpenError> {
         let file = url.sqlite_path().map(lock_file).transpose()?;
         let mut connection = Opener::new(url, options, Purpose::Migrate).open()?;
         if let AnyConnection::Postgres(postgres) = &mut connection {
@@ -170,10 +176,9 @@ fn is_missing(url: &DatabaseUrl) -> bool {
     url.sqlite_path().is_some_and(|path| !path.exists())
 }
 
-fn lock_file(database: &Path) -> Result<File, OpenError> {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".migrate.lock");
-    let path = PathBuf::from(name);
+/// The migration lock of a SQLite file, waited for.
+pub(crate) fn lock_file(database: &Path) -> Result<File, OpenError> {
+    let path = beside(database, ".migrate.lock");
     let failed = |error| OpenError::MigrationLock(format!("{}: {error}", path.display()));
     let file = private_options().open(&path).map_err(failed)?;
     file.lock().map_err(failed)?;
@@ -186,7 +191,8 @@ fn make_private(path: &Path) -> Result<(), OpenError> {
     made.map(drop).map_err(|error| OpenError::Unsuitable(format!("{}: {error}", path.display())))
 }
 
-fn private_options() -> std::fs::OpenOptions {
+/// Opens a file for writing, or makes it for its owner alone.
+pub(crate) fn private_options() -> std::fs::OpenOptions {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]

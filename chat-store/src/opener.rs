@@ -61,7 +61,7 @@ impl Opener {
     pub(crate) fn open(&self) -> Result<AnyConnection, RepositoryError> {
         let mut connection = match (self.url.sqlite_path(), self.url.postgres_url()) {
             (Some(path), _) => AnyConnection::Sqlite(
-                open_sqlite(&sqlite_uri(path)).map_err(|error| connection_error(&error))?,
+                open_sqlite(&sqlite_uri(path, "mode=rw")).map_err(|error| connection_error(&error))?,
             ),
             (None, Some(url)) => AnyConnection::Postgres(
                 open_postgres(&self.postgres_url(url)).map_err(|error| connection_error(&error))?,
@@ -158,7 +158,7 @@ impl r2d2::ManageConnection for Opener {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the backend is known here")]
-fn open_sqlite(uri: &str) -> ConnectionResult<SqliteConnection> {
+pub(crate) fn open_sqlite(uri: &str) -> ConnectionResult<SqliteConnection> {
     SqliteConnection::establish(uri)
 }
 
@@ -167,8 +167,8 @@ fn open_postgres(url: &str) -> ConnectionResult<PgConnection> {
     PgConnection::establish(url)
 }
 
-/// `mode=rw`: a file that went away is an error, not a new and empty database.
-fn sqlite_uri(path: &std::path::Path) -> String {
+/// With `mode=rw` a file that went away is an error, not a new and empty database.
+pub(crate) fn sqlite_uri(path: &std::path::Path, parameters: &str) -> String {
     let mut uri = "file:".to_owned();
     for &byte in path.as_os_str().as_encoded_bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_') {
@@ -177,7 +177,7 @@ fn sqlite_uri(path: &std::path::Path) -> String {
             uri.push_str(&format!("%{byte:02X}"));
         }
     }
-    uri + "?mode=rw"
+    uri + "?" + parameters
 }
 
 #[cfg(test)]

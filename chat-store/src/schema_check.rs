@@ -66,7 +66,7 @@ pub(crate) const fn backend_of(connection: &AnyConnection) -> Backend {
     }
 }
 
-fn has_table(connection: &mut AnyConnection, name: &'static str) -> QueryResult<bool> {
+pub(crate) fn has_table(connection: &mut AnyConnection, name: &'static str) -> QueryResult<bool> {
     let found: Found = match connection {
         AnyConnection::Sqlite(sqlite) => sql_query(format!(
             "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{name}') AS found"

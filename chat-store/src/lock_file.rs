@@ -1,0 +1,60 @@
+//! Files that one program holds locked while it works. The system gives a lock back when its holder dies.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::migrations::private_options;
+
+/// What the lock of a database file has behind the database's name.
+const DATABASE_LOCK_SUFFIX: &str = ".server.lock";
+
+/// Why a lock could not be taken.
+#[derive(Debug, Error)]
+pub enum HoldError {
+    /// Another program has it.
+    #[error("it is held by {holder}")]
+    Held {
+        /// What the other program wrote of itself.
+        holder: String,
+    },
+    /// The file can't be made or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// The file that a server holds as long as it works on a SQLite file, and a restore while it replaces that file.
+#[must_use]
+pub fn of_database(database: &Path) -> PathBuf {
+    beside(database, DATABASE_LOCK_SUFFIX)
+}
+
+/// Locks a file without waiting, and writes into it who holds it. Dropping what this returns gives the lock back.
+///
+/// # Errors
+/// [`HoldError`] names who holds it.
+pub fn hold(path: &Path, holder: &str) -> Result<File, HoldError> {
+    let mut file = private_options().read(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            return Err(HoldError::Held { holder: holder.trim().to_owned() });
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{holder}")?;
+    Ok(file)
+}
+
+/// A file in the same folder, whose name goes on after that of the first.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
