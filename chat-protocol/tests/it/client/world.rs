@@ -259,7 +259,7 @@ impl World {
                 self.told.insert(joined.room, joined.last_seq.get());
             }
             Event::Message(message) => {
-                let told = self.told.get_mut(&message.room).expect("a room that was joined");
+                let told = self.told.get_mut(&message.room).unwrap();
                 assert_eq!(message.seq.get(), *told + 1, "one after the other");
                 *told += 1;
             }
