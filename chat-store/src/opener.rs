@@ -107,7 +107,8 @@ impl Opener {
             "PRAGMA foreign_keys = ON".to_owned(),
         ];
         settings.extend(match self.purpose {
-            Purpose::Read => vec!["PRAGMA query_only = ON".to_owned()],
+            // Whatever reads the file opens its log too, so that nothing is left to open at the first question.
+            Purpose::Read => vec!["PRAGMA query_only = ON".to_owned(), "PRAGMA schema_version".to_owned()],
             Purpose::Write | Purpose::Migrate => vec![
                 // Acknowledged means on disk: every commit syncs the log.
                 "PRAGMA synchronous = FULL".to_owned(),

@@ -172,7 +172,8 @@ fn readers(opener: Opener) -> Result<r2d2::Pool<Opener>, OpenError> {
         .connection_timeout(Duration::from_millis(u64::from(options.connect_timeout_ms.max(1))))
         .error_handler(Box::new(Logged));
     if is_file {
-        builder = builder.idle_timeout(None).max_lifetime(None);
+        // All from the start and for good: later there may be no file descriptor for one more.
+        builder = builder.min_idle(None).idle_timeout(None).max_lifetime(None);
     }
     builder
         .build(opener)

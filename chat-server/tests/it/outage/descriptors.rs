@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::server::{ChatServer, message};
 use super::until;
 use crate::process::{chat_server, sign_in};
@@ -44,6 +46,8 @@ fn without_file_descriptors_the_server_waits_and_those_connected_chat_on() {
             let key = format!("k{sent}");
             ann.say("general", &key, &key).await;
             bob.hear(&key).await;
+            let page = bob.ask(json!({"type": "get_history", "room": "general", "before": 1_000})).await;
+            assert_eq!(page["type"], "history", "{page}");
             sent += 1;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -10,9 +10,12 @@ use super::cluster::{Cluster, Stop};
 use super::ledger::Ledger;
 use super::server::{ChatServer, message};
 use super::{ANSWER, LENIENCE, RECOVERY, until};
+use crate::process::sign_up;
 use crate::support::{Client, DEADLINE, run};
 
 const SENDERS: usize = 50;
+/// Whose they are, several of each. To make more accounts takes long on a busy machine.
+const PEOPLE: usize = 10;
 const ROOMS: [&str; 4] = ["general", "workout-tips", "nutrition", "progress"];
 /// Messages that all senders together get through before the crash.
 const ACKS_BEFORE: usize = 500;
@@ -50,9 +53,13 @@ fn fifty_senders_lose_nothing_when_postgres_crashes_and_send_again_soon_after_it
     let Some(cluster) = Cluster::start("fifty senders") else { return };
     let server = ChatServer::start(&cluster.url());
     run(async {
+        let mut tokens = Vec::new();
+        for n in 0..PEOPLE {
+            tokens.push(sign_up(server.process.address, &format!("person{n}")).await);
+        }
         let mut senders = Vec::new();
         for n in 0..SENDERS {
-            senders.push(Sender::new(&server, n).await);
+            senders.push(Sender::new(&server, n, &tokens[n % PEOPLE]).await);
         }
         let (scene, lines) = (Scene::default(), server.log().lines().count());
         let (senders, ()) = tokio::join!(
@@ -88,9 +95,9 @@ async fn crash_and_return(cluster: &Cluster, scene: &Scene) {
 }
 
 impl Sender {
-    async fn new(server: &ChatServer, n: usize) -> Self {
+    async fn new(server: &ChatServer, n: usize, token: &str) -> Self {
         let (name, room) = (format!("sender{n}"), ROOMS[n % ROOMS.len()]);
-        let mut client = server.sign_up(&name).await;
+        let mut client = Client::with_bearer(server.process.address, token).await;
         let heard = client.join(room).await["last_seq"].as_i64().unwrap();
         let (slowest, recovery) = (Duration::ZERO, None);
         Self { client, name, room, heard, holes: 0, refusals: 0, slowest, recovery }
