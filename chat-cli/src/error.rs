@@ -56,6 +56,14 @@ pub(crate) enum CliError {
     /// The store failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// The server said no, or nothing in time.
+    #[error("{what}")]
+    Server {
+        /// What it said.
+        what: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// Anything else.
     #[error("{what}")]
     Failed {
@@ -75,6 +83,11 @@ impl CliError {
     /// Something that failed without being anybody's mistake.
     pub(crate) fn failed(what: impl Into<String>, advice: &'static str) -> Self {
         Self::Failed { what: what.into(), advice }
+    }
+
+    /// The server said no, or nothing in time.
+    pub(crate) fn server(what: impl Into<String>, advice: &'static str) -> Self {
+        Self::Server { what: what.into(), advice }
     }
 
     /// The process's exit code.
@@ -116,6 +129,7 @@ impl CliError {
                 (5, "room_exists", "choose another name; `chat-cli room list --all` shows archived rooms too")
             }
             Self::NotADemoUser(_) => (5, "not_a_demo_user", "seed fewer demo users, or another database"),
+            Self::Server { advice, .. } => (8, "server_refused", advice),
             Self::Repository(error) => repository_row(error),
         }
     }
