@@ -2,20 +2,23 @@
 
 use std::path::PathBuf;
 
-use chat_domain::{DisplayName, RoomDescription, RoomName, SessionId, Username};
+use chat_domain::{Body, DisplayName, MessageKey, RoomDescription, RoomName, SessionId, Username};
 use clap::{Args, Parser, Subcommand};
 
 /// People that `seed` makes, at most.
 const SEED_USERS_MAX: i64 = 10_000;
 /// Messages that `seed` makes, at most.
 const SEED_MESSAGES_MAX: i64 = 1_000_000;
+/// Seconds that `send` tries, at most.
+const SEND_SECONDS_MAX: i64 = 86_400;
 /// Migrations that `migrate down` takes back at once, at most.
 const DOWN_STEPS_MAX: i64 = 1_000;
 
 const AFTER_HELP: &str = "\
 The database is the one that --database-url names, else DATABASE_URL, else the one whose URL stands in the file \
 that DATABASE_URL_FILE names, else the SQLite file chat.db in the data directory. \
-A server may run meanwhile: it obeys what is changed here within a second.
+A server may run meanwhile: it obeys what is changed here within a second. \
+`send` and `tail` talk to a server instead, as the person whose session token CHAT_TOKEN or --token-file holds.
 
 Exit codes:
   0  done
@@ -25,13 +28,20 @@ Exit codes:
   4  no such user, session, room or file
   5  a user, room or file of that name exists already
   7  the database can't be reached
+  8  the server refused, or did not answer in time
 
 Examples:
   chat-cli migrate up
   chat-cli seed
   chat-cli user add ann --display-name \"Ann Miller\"
+<<<<<<< HEAD
   chat-cli backup create /backups/chat.backup
   chat-cli --json room list";
+=======
+  chat-cli --json room list
+  CHAT_TOKEN=... chat-cli send general \"hi\"
+  CHAT_TOKEN=... chat-cli tail general nutrition";
+>>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
 
 /// Administers the chat: migrations, users, rooms, seed data, backups.
 #[derive(Debug, Parser)]
@@ -82,6 +92,7 @@ pub(crate) enum Command {
     /// Adds, lists and archives rooms.
     #[command(subcommand)]
     Room(Room),
+<<<<<<< HEAD
     /// Makes a backup, and looks whether one is whole.
     #[command(subcommand)]
     Backup(Backup),
@@ -91,6 +102,56 @@ pub(crate) enum Command {
     /// empty. A backup of one kind can be restored into the other. Everybody must sign in again, and clients load
     /// afresh what they hold.
     Restore(Restore),
+=======
+    /// Sends a message through a running server, once, however often the connection breaks.
+    ///
+    /// The sender becomes a member of the room.
+    Send(Send),
+    /// Follows rooms on a running server: prints their last messages and every new one.
+    ///
+    /// The reader becomes a member of the rooms. It ends when its output is closed or the server sends it away.
+    Tail(Tail),
+}
+
+/// Which server, and who one is there.
+#[derive(Debug, Args)]
+pub(crate) struct ServerAccess {
+    /// Where the server listens. This program speaks no TLS: name the server itself, not a proxy with https.
+    #[arg(long, env = "CHAT_SERVER", default_value = "http://127.0.0.1:8081", value_name = "URL")]
+    pub(crate) server: String,
+    /// The file whose first line is the session token [env: CHAT_TOKEN holds the token itself].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// A message to be sent.
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// Where to.
+    pub(crate) room: RoomName,
+    /// What it says: 1 to 8,192 bytes.
+    pub(crate) text: Body,
+    /// The key that makes a repetition of this command the same message; without it a random one.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<MessageKey>,
+    /// Seconds until the attempt is given up.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=SEND_SECONDS_MAX))]
+    pub(crate) timeout: u32,
+    /// Which server.
+    #[command(flatten)]
+    pub(crate) access: ServerAccess,
+}
+
+/// Rooms to be followed.
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// Which rooms.
+    #[arg(required = true)]
+    pub(crate) rooms: Vec<RoomName>,
+    /// Which server.
+    #[command(flatten)]
+    pub(crate) access: ServerAccess,
+>>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
 }
 
 /// What to do with migrations.

@@ -70,6 +70,14 @@ pub(crate) enum CliError {
     /// The store failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// The server said no, or nothing in time.
+    #[error("{what}")]
+    Server {
+        /// What it said.
+        what: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// Anything else.
     #[error("{what}")]
     Failed {
@@ -89,6 +97,11 @@ impl CliError {
     /// Something that failed without being anybody's mistake.
     pub(crate) fn failed(what: impl Into<String>, advice: &'static str) -> Self {
         Self::Failed { what: what.into(), advice }
+    }
+
+    /// The server said no, or nothing in time.
+    pub(crate) fn server(what: impl Into<String>, advice: &'static str) -> Self {
+        Self::Server { what: what.into(), advice }
     }
 
     /// The process's exit code.
@@ -130,8 +143,12 @@ impl CliError {
                 (5, "room_exists", "choose another name; `chat-cli room list --all` shows archived rooms too")
             }
             Self::NotADemoUser(_) => (5, "not_a_demo_user", "seed fewer demo users, or another database"),
+<<<<<<< HEAD
             Self::DamagedBackup { .. } => (1, "backup_damaged", DAMAGED_ADVICE),
             Self::Backup(error) => backup_row(error),
+=======
+            Self::Server { advice, .. } => (8, "server_refused", advice),
+>>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
             Self::Repository(error) => repository_row(error),
         }
     }

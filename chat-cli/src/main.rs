@@ -1,4 +1,4 @@
-//! Administers the chat: migrations, users, rooms, seed data. See `chat-cli --help`.
+//! Administers the chat: migrations, users, rooms, seed data; sends and follows messages. See `chat-cli --help`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -6,6 +6,7 @@ mod ask;
 mod commands;
 mod database;
 mod error;
+mod line;
 mod output;
 mod text;
 

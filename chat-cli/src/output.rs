@@ -54,10 +54,16 @@ impl Report {
         Self { human: escape(text), json, complaint: None }
     }
 
+<<<<<<< HEAD
     /// Several lines.
     pub(crate) fn lines(lines: &[String], json: Value) -> Self {
         let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
         Self { human: lines.join("\n"), json, complaint: None }
+=======
+    /// Nothing: all was told line by line.
+    pub(crate) const fn told() -> Self {
+        Self { human: String::new(), json: Value::Null, complaint: None }
+>>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
     }
 
     /// A table without borders.
@@ -137,6 +143,16 @@ pub(crate) fn finish(result: Result<Report, CliError>, format: Format) -> u8 {
     error.exit_code()
 }
 
+/// Prints one line of a report that has no end, at once. Whether anybody reads on.
+pub(crate) fn print_line(human: &str, json: &Value, format: Format) -> bool {
+    let text = match format {
+        Format::Human => escape(human),
+        Format::Json => escape_json(&json.to_string()),
+    };
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_ok()
+}
+
 /// Prints what the reader of the command line says of it: its own lines, or the first of them as an object.
 pub(crate) fn print_usage_error(text: &str, format: Format) {
     match format {
@@ -171,6 +187,9 @@ fn one_line(text: &str) -> String {
 }
 
 fn print_report(report: &Report, format: Format) -> Result<(), CliError> {
+    if report.human.is_empty() && report.json.is_null() {
+        return Ok(());
+    }
     let text = match format {
         Format::Human => report.human.clone(),
         Format::Json => escape_json(&format!("{:#}", report.json)),

@@ -99,12 +99,6 @@ impl<W: SocketWriter> Shard<W> {
         connection.map(work).ok_or(Gone)
     }
 
-    /// Looks at every connection.
-    #[cfg(test)]
-    pub(crate) fn inspect(&self, mut look: impl FnMut(&Connection<W>)) {
-        self.connections.borrow().iter().for_each(|(_, connection)| look(connection));
-    }
-
     /// Who is signed in on a connection.
     pub(crate) fn user(&self, key: ConnectionKey) -> Result<UserSummary, Gone> {
         self.with(key, |connection| connection.identity.as_ref().map(|identity| identity.user.clone()))?
@@ -283,5 +277,13 @@ impl<W: SocketWriter> Shard<W> {
             self.node.presence.exit(subscription.room_id, user.id);
             self.node.stop_typing(subscription.room_id, &user);
         }
+    }
+}
+
+#[cfg(test)]
+impl<W: SocketWriter> Shard<W> {
+    /// Looks at every connection.
+    pub(crate) fn inspect(&self, mut look: impl FnMut(&Connection<W>)) {
+        self.connections.borrow().iter().for_each(|(_, connection)| look(connection));
     }
 }

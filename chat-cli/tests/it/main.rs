@@ -7,6 +7,7 @@ mod migrate;
 mod postgres;
 mod room;
 mod seed;
+mod talk;
 mod usage;
 mod user;
 mod user_sessions;

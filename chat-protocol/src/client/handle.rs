@@ -167,7 +167,7 @@ impl Client {
 
     fn joined(&mut self, joined: RoomJoined, resumes: bool) {
         let name = joined.room.clone();
-        let own: Vec<_> = joined.messages.iter().filter_map(|message| self.own_key(message)).collect();
+        let own: Vec<_> = joined.messages.iter().filter_map(|message| self.own_key(&name, message)).collect();
         let Some(room) = self.rooms.get_mut(&name) else { return };
         let Some(event) = room.joined(joined, resumes) else { return };
         self.tell(event);
@@ -177,7 +177,7 @@ impl Client {
     }
 
     fn message(&mut self, event: NewMessage) {
-        let own = self.own_key(&event.message);
+        let own = self.own_key(&event.room, &event.message);
         let Some(room) = self.rooms.get_mut(&event.room) else { return };
         let Some(event) = room.message(event) else { return };
         self.tell(event);
@@ -186,11 +186,12 @@ impl Client {
         }
     }
 
-    /// The key under which this client's person sent a message. Another person may have used the same one.
-    fn own_key(&self, message: &Message) -> Option<(MessageKey, Seq)> {
+    /// The key of a message that shows that one of the outbox is stored. Another person may have used the same key,
+    /// and one that stands for something else is for the server to refuse.
+    fn own_key(&self, room: &RoomName, message: &Message) -> Option<(MessageKey, Seq)> {
         let author = message.user.as_ref().map(|user| user.id);
-        let key = message.key.clone().filter(|_| author.is_some() && author == self.user)?;
-        Some((key, message.seq))
+        let key = message.key.as_ref().filter(|_| author.is_some() && author == self.user)?;
+        self.outbox.holds(room, &message.body, key).then(|| (key.clone(), message.seq))
     }
 
     fn acked(&mut self, key: &MessageKey, seq: Option<Seq>, now: Timestamp) {

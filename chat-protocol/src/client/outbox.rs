@@ -59,6 +59,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether this very message waits under the key.
+    pub(super) fn holds(&self, room: &RoomName, body: &str, key: &MessageKey) -> bool {
+        self.find(key).is_some_and(|entry| entry.message.room == *room && entry.message.body.as_str() == body)
+    }
+
     /// What waits, for an application that keeps it over its own end.
     pub(super) fn messages(&self) -> impl Iterator<Item = &SendMessage> {
         self.entries.iter().map(|entry| &entry.message)

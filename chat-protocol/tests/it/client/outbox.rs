@@ -57,6 +57,18 @@ fn the_key_of_somebody_else_is_not_its_own() {
 }
 
 #[test]
+fn a_key_that_stands_for_something_else_is_for_the_server_to_refuse() {
+    let mut desk = Desk::in_general();
+    desk.send("k1");
+    let asked = desk.asked("send_message");
+    let other = message(8, "another text", Some("k1"));
+    desk.hear(json!({"type": "new_message", "room": "general", "seq": 8, "message": other}));
+    assert_eq!((sent(&desk).len(), desk.client.outbox().count()), (0, 1));
+    desk.refuse(&asked, "key_conflict", None);
+    assert!(matches!(desk.events.last(), Some(Event::SendFailed { .. })));
+}
+
+#[test]
 fn what_is_unknown_goes_again_with_the_same_key_after_the_delay() {
     for code in ["unavailable", "overloaded", "storage_full", "rate_limited", "slow_mode_of_a_newer_server"] {
         let mut desk = Desk::in_general();

@@ -171,6 +171,28 @@ fn a_leave_is_done_when_there_is_a_connection_and_a_change_of_mind_joins_afresh(
 }
 
 #[test]
+fn a_membership_that_ends_while_it_is_made_is_decided_by_the_answer() {
+    let left = json!({"type": "room_left", "room": "general", "reason": "left"});
+    let mut desk = Desk::connected();
+    desk.join(None);
+    let asked = desk.asked("join_room");
+    desk.hear(left.clone());
+    desk.joined(&asked, 7, json!([]), false);
+    assert!(desk.client.is_live(&general()), "the end was that of an earlier membership");
+    desk.events.clear();
+    desk.live(9);
+    let asked = desk.asked("join_room");
+    desk.hear(left.clone());
+    desk.joined(&asked, 9, json!([message(9, "x", None)]), false);
+    assert!(takes(&desk).is_empty(), "changes to what was dropped are no room");
+    assert_eq!(desk.asked("join_room").get("after"), None);
+    let mut desk = Desk::in_general();
+    desk.hear(left);
+    desk.live(8);
+    assert!(told(&desk).is_empty() && desk.asked_types().is_empty() && !desk.client.is_live(&general()));
+}
+
+#[test]
 fn typing_is_told_at_most_once_in_3_seconds_and_its_end_only_after_a_start() {
     let mut desk = Desk::in_general();
     desk.typing_stopped();
