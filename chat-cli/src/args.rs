@@ -34,14 +34,10 @@ Examples:
   chat-cli migrate up
   chat-cli seed
   chat-cli user add ann --display-name \"Ann Miller\"
-<<<<<<< HEAD
   chat-cli backup create /backups/chat.backup
-  chat-cli --json room list";
-=======
   chat-cli --json room list
   CHAT_TOKEN=... chat-cli send general \"hi\"
   CHAT_TOKEN=... chat-cli tail general nutrition";
->>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
 
 /// Administers the chat: migrations, users, rooms, seed data, backups.
 #[derive(Debug, Parser)]
@@ -92,7 +88,6 @@ pub(crate) enum Command {
     /// Adds, lists and archives rooms.
     #[command(subcommand)]
     Room(Room),
-<<<<<<< HEAD
     /// Makes a backup, and looks whether one is whole.
     #[command(subcommand)]
     Backup(Backup),
@@ -102,7 +97,6 @@ pub(crate) enum Command {
     /// empty. A backup of one kind can be restored into the other. Everybody must sign in again, and clients load
     /// afresh what they hold.
     Restore(Restore),
-=======
     /// Sends a message through a running server, once, however often the connection breaks.
     ///
     /// The sender becomes a member of the room.
@@ -151,7 +145,6 @@ pub(crate) struct Tail {
     /// Which server.
     #[command(flatten)]
     pub(crate) access: ServerAccess,
->>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
 }
 
 /// What to do with migrations.

@@ -24,20 +24,13 @@ pub(crate) type Clock = fn() -> Timestamp;
 pub(crate) fn run(cli: &Cli, clock: Clock) -> Result<Report, CliError> {
     let database = || Database::locate(&cli.global);
     match &cli.command {
-<<<<<<< HEAD
-        Command::Migrate(command) => migrate::run(command, &database),
-        Command::Seed(seed) => seed::run(seed, &database, clock),
-        Command::User(command) => user::run(command, &database, clock),
-        Command::Room(command) => room::run(command, &database, clock),
-        Command::Backup(command) => backup::run(command, &cli.global, &database),
-        Command::Restore(request) => restore::run(request, &cli.global, &database, clock),
-=======
         Command::Migrate(command) => migrate::run(command, &database()?),
         Command::Seed(seed) => seed::run(seed, &database()?, clock),
         Command::User(command) => user::run(command, &database()?, clock),
         Command::Room(command) => room::run(command, &database()?, clock),
         Command::Send(message) => send::run(message),
         Command::Tail(rooms) => tail::run(rooms, Format::from(cli.global.json)),
->>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
+        Command::Backup(command) => backup::run(command, &cli.global, &database()?),
+        Command::Restore(request) => restore::run(request, &cli.global, &database()?, clock),
     }
 }

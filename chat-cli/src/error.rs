@@ -143,12 +143,9 @@ impl CliError {
                 (5, "room_exists", "choose another name; `chat-cli room list --all` shows archived rooms too")
             }
             Self::NotADemoUser(_) => (5, "not_a_demo_user", "seed fewer demo users, or another database"),
-<<<<<<< HEAD
             Self::DamagedBackup { .. } => (1, "backup_damaged", DAMAGED_ADVICE),
             Self::Backup(error) => backup_row(error),
-=======
             Self::Server { advice, .. } => (8, "server_refused", advice),
->>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
             Self::Repository(error) => repository_row(error),
         }
     }

@@ -54,16 +54,15 @@ impl Report {
         Self { human: escape(text), json, complaint: None }
     }
 
-<<<<<<< HEAD
     /// Several lines.
     pub(crate) fn lines(lines: &[String], json: Value) -> Self {
         let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
         Self { human: lines.join("\n"), json, complaint: None }
-=======
+    }
+
     /// Nothing: all was told line by line.
     pub(crate) const fn told() -> Self {
         Self { human: String::new(), json: Value::Null, complaint: None }
->>>>>>> eb19964edbbbea3f399830b767bc3e45d5807e06
     }
 
     /// A table without borders.
