@@ -45,10 +45,10 @@ struct Unsent {
 enum Asked {
     Send(MessageKey, String),
     /// The key of another message: it must be refused.
-    Clash(RoomName, MessageKey, String),
+    Clash(RoomName, MessageKey),
     Join(RoomName, Option<(String, i64)>),
     Leave(RoomName),
-    History(RoomName),
+    History,
     Mark(RoomName, i64),
     Other,
 }
@@ -82,6 +82,8 @@ pub(super) struct Device {
     asked: RefCell<BTreeMap<String, Asked>>,
     next_id: Cell<u64>,
     link: RefCell<Option<Rc<Link>>>,
+    /// When the last connection was made.
+    began_at: Cell<u64>,
     is_connected: Cell<bool>,
     /// How many sign-ins this device has seen answered.
     pub(super) sign_ins: Cell<u64>,
@@ -109,6 +111,7 @@ impl Device {
             asked: RefCell::default(),
             next_id: Cell::new(0),
             link: RefCell::default(),
+            began_at: Cell::new(0),
             is_connected: Cell::new(false),
             sign_ins: Cell::new(0),
             is_wanted: Cell::new(true),
@@ -163,7 +166,7 @@ impl Device {
             return;
         }
         let asked = if is_changed {
-            Asked::Clash(room.clone(), key.clone(), body)
+            Asked::Clash(room.clone(), key.clone())
         } else {
             Asked::Send(key.clone(), body)
         };
@@ -243,10 +246,10 @@ impl Device {
                 before.push((room.clone(), view.held.keys().next().copied().unwrap_or(view.last() + 1)));
             }
         }
-        let is_asking = self.asked.borrow().values().any(|asked| matches!(asked, Asked::History(_)));
+        let is_asking = self.asked.borrow().values().any(|asked| matches!(asked, Asked::History));
         for (room, before) in before.iter().filter(|_| !is_asking) {
             let event = GetHistory { room: room.clone(), before: Seq::new(*before), limit: 100 };
-            self.ask(ClientEvent::GetHistory(event), Asked::History(room.clone()));
+            self.ask(ClientEvent::GetHistory(event), Asked::History);
         }
         !before.is_empty()
     }
@@ -285,6 +288,7 @@ impl Device {
             {
                 *self.link.borrow_mut() = Some(Rc::clone(&link));
                 self.is_lossy.set(false);
+                self.began_at.set(self.now());
                 let end = self.converse(&link, &session).await;
                 self.tell(format!("{end:?}"));
                 self.end(&link, end);
@@ -450,7 +454,7 @@ impl Device {
         let asked = frame.re.and_then(|re| self.asked.borrow_mut().remove(&re));
         match frame.event {
             ServerEvent::Status(Status::Connected { .. }) => {
-                self.check_session(session, self.now(), "a sign-in");
+                self.check_session(session, self.began_at.get(), "a sign-in");
                 self.is_connected.set(true);
                 self.sign_ins.set(self.sign_ins.get() + 1);
             }
@@ -574,7 +578,7 @@ impl Device {
                     self.violated(format!("a send is refused with {error:?}"));
                 }
             }
-            Some(Asked::Clash(room, key, _)) => {
+            Some(Asked::Clash(room, key)) => {
                 let is_right = error.code == ErrorCode::KeyConflict || error.code.may_retry();
                 if !is_right {
                     self.violated(format!("{key:?} in {room:?} with another body is refused with {error:?}"));
@@ -584,7 +588,7 @@ impl Device {
                 let mut views = self.views.borrow_mut();
                 views.get_mut(&room).unwrap().is_joining = false;
             }
-            Some(Asked::Leave(_) | Asked::History(_) | Asked::Mark(..) | Asked::Other) => {}
+            Some(Asked::Leave(_) | Asked::History | Asked::Mark(..) | Asked::Other) => {}
         }
         None
     }

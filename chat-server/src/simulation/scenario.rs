@@ -63,9 +63,10 @@ impl Scenario {
         let (people, rooms) = (2 + chance.below(3), 1 + chance.below(3));
         let world = World::new(chance.fork(), trace, people, rooms);
         let is_flood = chance.one_in(8);
+        let chunk = if is_flood { WHOLE } else { *chance.pick(&[1, 20, 200, WHOLE, WHOLE]) };
         world.manners.set(Manners {
-            latency_ms: *chance.pick(&[0, 5, 50, 300]),
-            chunk: if is_flood { WHOLE } else { *chance.pick(&[1, 7, 200, WHOLE, WHOLE]) },
+            latency_ms: if chunk < 200 { 0 } else { *chance.pick(&[0, 5, 50, 300]) },
+            chunk,
             buffer: *chance.pick(&[512, 4 * 1024, 16 * 1024]),
             cut_after: None,
         });
@@ -231,8 +232,7 @@ impl Scenario {
     fn calm_down(&self) {
         let world = &self.world;
         world.trace.tell("scenario", "calms down");
-        world.partition(false);
-        world.manners.set(Manners { cut_after: None, ..world.manners.get() });
+        world.calm_network();
         world.database.set_faults(0);
         world.database.come_back();
         for (username, _) in &world.people {
