@@ -196,6 +196,11 @@ impl Device {
         self.poke.notify_one();
     }
 
+    /// What is told to this connection may be late or lost.
+    pub(super) fn hear_late(&self) {
+        self.is_lossy.set(true);
+    }
+
     pub(super) fn depart(&self, departure: Departure) {
         if self.link.borrow().is_some() {
             self.departure.set(Some(departure));
@@ -217,6 +222,7 @@ impl Device {
     /// Whether nothing is left to do: connected, everything sent, every wanted room live and up to date.
     pub(super) fn is_settled(&self) -> bool {
         self.is_connected.get()
+            && self.link.borrow().as_ref().is_some_and(|link| link.is_up())
             && self.outbox.borrow().is_empty()
             && self.views.borrow().values().all(|view| {
                 !view.is_joining && !view.must_resume && view.is_live == view.is_wanted
@@ -570,7 +576,8 @@ impl Device {
                         self.violated(format!("{key:?} is stored, and refused to who left"));
                     }
                     self.outbox.borrow_mut().retain(|unsent| unsent.key != key);
-                } else if error.code.may_retry() {
+                } else if error.code.may_retry() || error.code == ErrorCode::Forbidden {
+                    // Who was shut out tries again when let in.
                     for unsent in self.outbox.borrow_mut().iter_mut().filter(|unsent| unsent.key == key) {
                         (unsent.is_under_way, unsent.not_before) = (false, not_before);
                     }
@@ -579,7 +586,8 @@ impl Device {
                 }
             }
             Some(Asked::Clash(room, key)) => {
-                let is_right = error.code == ErrorCode::KeyConflict || error.code.may_retry();
+                let is_right = error.code.may_retry()
+                    || matches!(error.code, ErrorCode::KeyConflict | ErrorCode::Forbidden);
                 if !is_right {
                     self.violated(format!("{key:?} in {room:?} with another body is refused with {error:?}"));
                 }
@@ -595,7 +603,8 @@ impl Device {
 
     /// Somebody who types has stopped long ago; only a reader that lost events may not know.
     pub(super) fn check_typing(&self) {
-        if self.is_lossy.get() || !self.is_connected.get() {
+        let is_up = self.link.borrow().as_ref().is_some_and(|link| link.is_up());
+        if self.is_lossy.get() || !is_up {
             return;
         }
         for (room, view) in self.views.borrow().iter() {
