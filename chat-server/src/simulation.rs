@@ -23,6 +23,8 @@ use scenario::{Outcome, run};
 
 /// Seeds that a test run tries.
 const SEEDS: u64 = 200;
+/// Seconds from which on a seed is named as slow.
+const SLOW_S: u64 = 5;
 /// Threads that try them.
 const THREADS: usize = 2;
 
@@ -46,7 +48,11 @@ fn nothing_is_lost_doubled_or_disordered_whatever_fails() {
                     if !seeds.contains(&seed) {
                         break;
                     }
+                    let began = std::time::Instant::now();
                     let Outcome { violations, events: happened, .. } = run(seed);
+                    if began.elapsed().as_secs() >= SLOW_S {
+                        eprintln!("seed {seed} took {} ms", began.elapsed().as_millis());
+                    }
                     events.fetch_add(happened, Ordering::Relaxed);
                     if !violations.is_empty() {
                         failed.lock().unwrap().push((seed, violations));

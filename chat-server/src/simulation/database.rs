@@ -42,6 +42,10 @@ pub(super) struct Database {
 
 struct Held {
     repository: MemoryRepository,
+    /// Counts the writes. A state that somebody still reads is kept when it is written over.
+    version: u64,
+    readers: BTreeMap<u64, usize>,
+    kept: BTreeMap<u64, MemoryRepository>,
     epoch: String,
     diary: Diary,
     /// Once in how many transactions something fails; never if 0.
@@ -71,13 +75,19 @@ enum Plan {
     Unknown,
 }
 
-/// A copy of the data at one moment.
-pub(super) struct Snapshot(MemoryRepository, String);
+/// The data at one moment, for a backup.
+pub(super) struct Snapshot(MemoryRepository);
+
+/// A read that began: it sees the data of that moment.
+pub(super) struct Reading(u64);
 
 impl Database {
     pub(super) fn new(chance: Chance, trace: Trace) -> Self {
         let held = Held {
             repository: MemoryRepository::new("unused"),
+            version: 0,
+            readers: BTreeMap::new(),
+            kept: BTreeMap::new(),
             epoch: "epoch-1".to_owned(),
             diary: Diary::default(),
             fault_once_in: 0,
@@ -112,6 +122,7 @@ impl Database {
     ) -> Result<T, E> {
         let now = self.trace.now_ms();
         let mut held = self.held.lock().unwrap();
+        held.begin_write();
         let done = held.repository.transaction(work);
         held.note(now);
         done
@@ -133,13 +144,14 @@ impl Database {
 
     pub(super) fn back_up(&self) -> Snapshot {
         let held = self.held.lock().unwrap();
-        Snapshot(held.repository.clone(), held.epoch.clone())
+        Snapshot(held.repository.clone())
     }
 
     /// Puts an older state back under a new epoch.
-    pub(super) fn restore(&self, Snapshot(repository, _): &Snapshot) {
+    pub(super) fn restore(&self, Snapshot(repository): &Snapshot) {
         let now = self.trace.now_ms();
         let mut held = self.held.lock().unwrap();
+        held.begin_write();
         held.repository = repository.clone();
         held.epoch += "+";
         held.diary = Diary::default();
@@ -164,33 +176,41 @@ impl Database {
     }
 
     /// The data as they are now, for a read that takes some time.
-    pub(super) fn begin_read(&self) -> Result<Snapshot, RepositoryError> {
+    pub(super) fn begin_read(&self) -> Result<Reading, RepositoryError> {
         let mut held = self.held.lock().unwrap();
         if self.is_away(&held) {
             held.last_failed_read = Some(self.trace.now_ms());
             return Err(Fault::Unavailable.error());
         }
-        Ok(Snapshot(held.repository.clone(), held.epoch.clone()))
+        let version = held.version;
+        *held.readers.entry(version).or_default() += 1;
+        Ok(Reading(version))
     }
 
-    /// Runs a read on a snapshot.
+    /// Runs a read on the data of the moment when it began.
     pub(super) fn end_read<T>(
         &self,
-        snapshot: Result<Snapshot, RepositoryError>,
+        reading: Result<Reading, RepositoryError>,
         work: impl FnOnce(Result<&mut dyn Repository, RepositoryError>) -> T,
     ) -> T {
-        let Snapshot(mut repository, epoch) = match snapshot {
-            Ok(snapshot) => snapshot,
+        let Reading(version) = match reading {
+            Ok(reading) => reading,
             Err(error) => return work(Err(error)),
         };
-        let plan = self.plan(&self.held.lock().unwrap());
+        let mut held = self.held.lock().unwrap();
+        let plan = self.plan(&held);
         let fault = if let Plan::Fails(calls, _) = plan { Some((calls, Fault::Unavailable)) } else { None };
-        let mut faulty = Faulty::new(&mut repository, &epoch, fault);
+        let epoch = held.epoch.clone();
+        let Held { repository, kept, .. } = &mut *held;
+        let mut faulty = Faulty::new(kept.get_mut(&version).unwrap_or(repository), &epoch, fault);
         let done = work(Ok(&mut faulty));
         let (failed, read_control) = (faulty.failed.is_some(), faulty.read_control);
         if failed {
-            self.held.lock().unwrap().last_failed_read = Some(self.trace.now_ms());
-        } else if let Some(seq) = read_control {
+            held.last_failed_read = Some(self.trace.now_ms());
+        }
+        held.end_reading(version);
+        drop(held);
+        if let Some(seq) = read_control.filter(|_| !failed) {
             self.obeyed(seq);
         }
         done
@@ -278,6 +298,24 @@ impl Database {
 }
 
 impl Held {
+    /// Keeps the present state for those who still read it.
+    fn begin_write(&mut self) {
+        if self.readers.contains_key(&self.version) {
+            self.kept.insert(self.version, self.repository.clone());
+        }
+        self.version += 1;
+    }
+
+    fn end_reading(&mut self, version: u64) {
+        if let Some(readers) = self.readers.get_mut(&version) {
+            *readers -= 1;
+            if *readers == 0 {
+                self.readers.remove(&version);
+                self.kept.remove(&version);
+            }
+        }
+    }
+
     /// Writes into the diary what is new in the repository.
     fn note(&mut self, now: u64) {
         let Self { repository, diary, .. } = self;
@@ -358,6 +396,7 @@ impl Database {
         }
         let fault = if let Plan::Fails(calls, fault) = plan { Some((calls, fault)) } else { None };
         let epoch = held.epoch.clone();
+        held.begin_write();
         let mut is_conflict = false;
         let done = held.repository.transaction(|repository| {
             let mut faulty = Faulty::new(repository, &epoch, fault);

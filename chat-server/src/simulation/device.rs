@@ -45,10 +45,10 @@ struct Unsent {
 enum Asked {
     Send(MessageKey, String),
     /// The key of another message: it must be refused.
-    Clash(RoomName, MessageKey, String),
+    Clash(RoomName, MessageKey),
     Join(RoomName, Option<(String, i64)>),
     Leave(RoomName),
-    History(RoomName),
+    History,
     Mark(RoomName, i64),
     Other,
 }
@@ -82,6 +82,8 @@ pub(super) struct Device {
     asked: RefCell<BTreeMap<String, Asked>>,
     next_id: Cell<u64>,
     link: RefCell<Option<Rc<Link>>>,
+    /// When the last connection was made.
+    began_at: Cell<u64>,
     is_connected: Cell<bool>,
     /// How many sign-ins this device has seen answered.
     pub(super) sign_ins: Cell<u64>,
@@ -109,6 +111,7 @@ impl Device {
             asked: RefCell::default(),
             next_id: Cell::new(0),
             link: RefCell::default(),
+            began_at: Cell::new(0),
             is_connected: Cell::new(false),
             sign_ins: Cell::new(0),
             is_wanted: Cell::new(true),
@@ -163,7 +166,7 @@ impl Device {
             return;
         }
         let asked = if is_changed {
-            Asked::Clash(room.clone(), key.clone(), body)
+            Asked::Clash(room.clone(), key.clone())
         } else {
             Asked::Send(key.clone(), body)
         };
@@ -193,6 +196,11 @@ impl Device {
         self.poke.notify_one();
     }
 
+    /// What is told to this connection may be late or lost.
+    pub(super) fn hear_late(&self) {
+        self.is_lossy.set(true);
+    }
+
     pub(super) fn depart(&self, departure: Departure) {
         if self.link.borrow().is_some() {
             self.departure.set(Some(departure));
@@ -214,6 +222,7 @@ impl Device {
     /// Whether nothing is left to do: connected, everything sent, every wanted room live and up to date.
     pub(super) fn is_settled(&self) -> bool {
         self.is_connected.get()
+            && self.link.borrow().as_ref().is_some_and(|link| link.is_up())
             && self.outbox.borrow().is_empty()
             && self
                 .views
@@ -250,10 +259,10 @@ impl Device {
                 before.push((room.clone(), view.held.keys().next().copied().unwrap_or(view.last() + 1)));
             }
         }
-        let is_asking = self.asked.borrow().values().any(|asked| matches!(asked, Asked::History(_)));
+        let is_asking = self.asked.borrow().values().any(|asked| matches!(asked, Asked::History));
         for (room, before) in before.iter().filter(|_| !is_asking) {
             let event = GetHistory { room: room.clone(), before: Seq::new(*before), limit: 100 };
-            self.ask(ClientEvent::GetHistory(event), Asked::History(room.clone()));
+            self.ask(ClientEvent::GetHistory(event), Asked::History);
         }
         !before.is_empty()
     }
@@ -292,6 +301,7 @@ impl Device {
             {
                 *self.link.borrow_mut() = Some(Rc::clone(&link));
                 self.is_lossy.set(false);
+                self.began_at.set(self.now());
                 let end = self.converse(&link, &session).await;
                 self.tell(format!("{end:?}"));
                 self.end(&link, end);
@@ -457,7 +467,7 @@ impl Device {
         let asked = frame.re.and_then(|re| self.asked.borrow_mut().remove(&re));
         match frame.event {
             ServerEvent::Status(Status::Connected { .. }) => {
-                self.check_session(session, self.now(), "a sign-in");
+                self.check_session(session, self.began_at.get(), "a sign-in");
                 self.is_connected.set(true);
                 self.sign_ins.set(self.sign_ins.get() + 1);
             }
@@ -573,7 +583,8 @@ impl Device {
                         self.violated(format!("{key:?} is stored, and refused to who left"));
                     }
                     self.outbox.borrow_mut().retain(|unsent| unsent.key != key);
-                } else if error.code.may_retry() {
+                } else if error.code.may_retry() || error.code == ErrorCode::Forbidden {
+                    // Who was shut out tries again when let in.
                     for unsent in self.outbox.borrow_mut().iter_mut().filter(|unsent| unsent.key == key) {
                         (unsent.is_under_way, unsent.not_before) = (false, not_before);
                     }
@@ -581,8 +592,9 @@ impl Device {
                     self.violated(format!("a send is refused with {error:?}"));
                 }
             }
-            Some(Asked::Clash(room, key, _)) => {
-                let is_right = error.code == ErrorCode::KeyConflict || error.code.may_retry();
+            Some(Asked::Clash(room, key)) => {
+                let is_right = error.code.may_retry()
+                    || matches!(error.code, ErrorCode::KeyConflict | ErrorCode::Forbidden);
                 if !is_right {
                     self.violated(format!("{key:?} in {room:?} with another body is refused with {error:?}"));
                 }
@@ -591,14 +603,15 @@ impl Device {
                 let mut views = self.views.borrow_mut();
                 views.get_mut(&room).unwrap().is_joining = false;
             }
-            Some(Asked::Leave(_) | Asked::History(_) | Asked::Mark(..) | Asked::Other) => {}
+            Some(Asked::Leave(_) | Asked::History | Asked::Mark(..) | Asked::Other) => {}
         }
         None
     }
 
     /// Somebody who types has stopped long ago; only a reader that lost events may not know.
     pub(super) fn check_typing(&self) {
-        if self.is_lossy.get() || !self.is_connected.get() {
+        let is_up = self.link.borrow().as_ref().is_some_and(|link| link.is_up());
+        if self.is_lossy.get() || !is_up {
             return;
         }
         for (room, view) in self.views.borrow().iter() {

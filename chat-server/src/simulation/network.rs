@@ -53,7 +53,7 @@ struct Direction {
 
 /// A connection between a client and a server.
 pub(super) struct Link {
-    manners: Manners,
+    manners: Cell<Manners>,
     chance: Chance,
     fate: Cell<Fate>,
     is_paused: Cell<bool>,
@@ -74,7 +74,7 @@ impl Link {
     /// A link with its two pumps.
     pub(super) fn new(manners: Manners, chance: Chance) -> Rc<Self> {
         let link = Rc::new(Self {
-            manners,
+            manners: Cell::new(manners),
             chance,
             fate: Cell::new(Fate::Up),
             is_paused: Cell::new(false),
@@ -135,6 +135,12 @@ impl Link {
         self.wake_all();
     }
 
+    /// Changes how the link behaves from here on.
+    pub(super) fn set_manners(&self, manners: Manners) {
+        self.manners.set(manners);
+        self.wake_all();
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.fate.get() == Fate::Up
     }
@@ -184,7 +190,7 @@ async fn pump(link: Rc<Link>, way: Way) {
         }
         let (waits, has_ended) = {
             let direction = link.direction(way).borrow();
-            let has_room = direction.arrived.len() < link.manners.buffer || direction.is_read_by_nobody;
+            let has_room = direction.arrived.len() < link.manners.get().buffer || direction.is_read_by_nobody;
             let has_bytes = !direction.sent.is_empty() && has_room;
             let has_ended = direction.is_finished && direction.sent.is_empty();
             (link.is_paused.get() || !(has_bytes || has_ended), has_ended)
@@ -193,8 +199,10 @@ async fn pump(link: Rc<Link>, way: Way) {
             link.pumps[usize::from(way == Way::Down)].notified().await;
             continue;
         }
-        let latency = link.chance.ms(link.manners.latency_ms);
-        if !latency.is_zero() {
+        let latency = link.chance.ms(link.manners.get().latency_ms);
+        if latency.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
             tokio::time::sleep(latency).await;
         }
         if link.fate.get() != Fate::Up || link.is_paused.get() {
@@ -206,7 +214,7 @@ async fn pump(link: Rc<Link>, way: Way) {
             direction.reader.take().into_iter().for_each(Waker::wake);
             return;
         }
-        let chunk = (1 + link.chance.below(link.manners.chunk)).min(direction.sent.len());
+        let chunk = (1 + link.chance.below(link.manners.get().chunk)).min(direction.sent.len());
         let bytes: Vec<u8> = direction.sent.drain(..chunk).collect();
         if !direction.is_read_by_nobody {
             direction.arrived.extend(bytes);
@@ -215,7 +223,7 @@ async fn pump(link: Rc<Link>, way: Way) {
         direction.writers.drain(..).for_each(Waker::wake);
         drop(direction);
         link.moved.set(link.moved.get() + chunk);
-        if link.manners.cut_after.is_some_and(|after| link.moved.get() >= after) {
+        if link.manners.get().cut_after.is_some_and(|after| link.moved.get() >= after) {
             link.reset();
         }
     }
@@ -251,7 +259,7 @@ impl SocketWriter for ServerWriter {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         let mut direction = self.0.down.borrow_mut();
-        let room = self.0.manners.buffer.saturating_sub(direction.sent.len());
+        let room = self.0.manners.get().buffer.saturating_sub(direction.sent.len());
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -274,7 +282,7 @@ impl SocketWriter for ServerWriter {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
             let mut direction = self.0.down.borrow_mut();
-            if direction.sent.len() < self.0.manners.buffer {
+            if direction.sent.len() < self.0.manners.get().buffer {
                 return Poll::Ready(Ok(()));
             }
             direction.writers.push(context.waker().clone());

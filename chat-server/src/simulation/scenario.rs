@@ -53,8 +53,10 @@ struct Scenario {
     devices: Vec<Rc<Device>>,
     chance: Chance,
     backup: Option<Snapshot>,
-    /// Whether the node is down until the next step.
+    /// Whether people send more than a reader's queue holds.
     is_flood: bool,
+    /// Whether the network carries everything at once, as long as it carries anything.
+    is_quick: bool,
 }
 
 impl Scenario {
@@ -63,9 +65,11 @@ impl Scenario {
         let (people, rooms) = (2 + chance.below(3), 1 + chance.below(3));
         let world = World::new(chance.fork(), trace, people, rooms);
         let is_flood = chance.one_in(8);
+        let chunk = if is_flood { WHOLE } else { *chance.pick(&[1, 20, 200, WHOLE, WHOLE]) };
+        let latency_ms = if chunk < 200 { 0 } else { *chance.pick(&[0, 5, 50, 300]) };
         world.manners.set(Manners {
-            latency_ms: *chance.pick(&[0, 5, 50, 300]),
-            chunk: if is_flood { WHOLE } else { *chance.pick(&[1, 7, 200, WHOLE, WHOLE]) },
+            latency_ms,
+            chunk,
             buffer: *chance.pick(&[512, 4 * 1024, 16 * 1024]),
             cut_after: None,
         });
@@ -75,7 +79,7 @@ impl Scenario {
                 devices.push(Device::new(format!("user{n}.{m}"), *user_id, Rc::clone(&world)));
             }
         }
-        Self { world, devices, chance, backup: None, is_flood }
+        Self { world, devices, chance, backup: None, is_flood, is_quick: chunk == WHOLE && latency_ms < 50 }
     }
 
     async fn play(mut self) {
@@ -94,7 +98,9 @@ impl Scenario {
             tokio::time::sleep(self.chance.ms(STEP_MS_MAX)).await;
             self.step().await;
             self.world.check_queues();
-            self.devices.iter().for_each(|device| device.check_typing());
+            if self.is_quick {
+                self.devices.iter().for_each(|device| device.check_typing());
+            }
             if self.world.trace.is_violated() {
                 return self.world.end().await;
             }
@@ -144,6 +150,7 @@ impl Scenario {
             }
             23 => {
                 world.partition(!world.is_partitioned.get());
+                self.devices.iter().for_each(|device| device.hear_late());
                 world.trace.tell("network", format!("partitioned {}", world.is_partitioned.get()));
             }
             24 => self.device().stall(2_000 + u64::try_from(self.chance.below(20_000)).unwrap()),
@@ -234,8 +241,7 @@ impl Scenario {
     fn calm_down(&self) {
         let world = &self.world;
         world.trace.tell("scenario", "calms down");
-        world.partition(false);
-        world.manners.set(Manners { cut_after: None, ..world.manners.get() });
+        world.calm_network();
         world.database.set_faults(0);
         world.database.come_back();
         for (username, _) in &world.people {
@@ -253,6 +259,9 @@ impl Scenario {
         for _ in 0..SETTLED_WITHIN_S * 4 {
             tokio::time::sleep(Duration::from_millis(250)).await;
             self.world.check_queues();
+            for device in &self.devices {
+                self.world.rooms.iter().for_each(|(room, _)| device.want_room(room));
+            }
             if self.devices.iter().all(|device| device.is_settled()) {
                 return;
             }

@@ -41,6 +41,8 @@ const INCOMING_MAX: usize = 64;
 /// Bytes of answers that one connection's queue may hold beside its live events: what may wait before reading stops, a
 /// join's answer with its held events, and the acks of the sends that are under way.
 const ANSWER_BYTES_MAX: usize = READ_BYTES_MAX + 3 * 128 * 1024;
+/// A network on which nothing is wrong.
+const GOOD: Manners = Manners { latency_ms: 10, chunk: WHOLE, buffer: 16 * 1024, cut_after: None };
 /// When a simulation begins, in Unix milliseconds.
 const BEGINNING_MS: i64 = 1_700_000_000_000;
 
@@ -129,7 +131,6 @@ impl World {
                 Ok(added)
             })
             .unwrap();
-        let manners = Manners { latency_ms: 10, chunk: WHOLE, buffer: 16 * 1024, cut_after: None };
         Rc::new(Self {
             trace,
             database,
@@ -137,7 +138,7 @@ impl World {
             people,
             running: RefCell::default(),
             links: RefCell::default(),
-            manners: Cell::new(manners),
+            manners: Cell::new(GOOD),
             is_partitioned: Cell::new(false),
             acks: RefCell::default(),
             jump_ms: Arc::default(),
@@ -284,6 +285,13 @@ impl World {
     pub(super) fn partition(&self, is_partitioned: bool) {
         self.is_partitioned.set(is_partitioned);
         self.links.borrow().iter().for_each(|link| link.pause(is_partitioned));
+    }
+
+    /// Makes the whole network a good one.
+    pub(super) fn calm_network(&self) {
+        self.partition(false);
+        self.manners.set(GOOD);
+        self.links.borrow().iter().for_each(|link| link.set_manners(GOOD));
     }
 
     /// Something happens to one link.
