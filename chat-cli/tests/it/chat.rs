@@ -31,12 +31,32 @@ pub(crate) struct Finished {
 /// Runs a test on SQLite, and on PostgreSQL where there is one.
 pub(crate) fn on_every_database(test: impl Fn(&Chat)) {
     test(&Chat::on_sqlite());
-    if let Some(database) = PostgresDatabase::create() {
-        test(&Chat { folder: TempDir::new().unwrap(), postgres: Some(database) });
+    if let Some(chat) = Chat::on_postgres() {
+        test(&chat);
+    }
+}
+
+/// Runs a test on every pair of databases: from each kind into each kind.
+pub(crate) fn on_every_pair(test: impl Fn(&Chat, &Chat)) {
+    test(&Chat::on_sqlite(), &Chat::on_sqlite());
+    if let Some(other) = Chat::on_postgres() {
+        test(&Chat::on_sqlite(), &other);
+    }
+    if let Some(one) = Chat::on_postgres() {
+        test(&one, &Chat::on_sqlite());
+    }
+    if let (Some(one), Some(other)) = (Chat::on_postgres(), Chat::on_postgres()) {
+        test(&one, &other);
     }
 }
 
 impl Chat {
+    /// An empty PostgreSQL database, where there is one.
+    pub(crate) fn on_postgres() -> Option<Self> {
+        let database = PostgresDatabase::create()?;
+        Some(Self { folder: TempDir::new().unwrap(), postgres: Some(database) })
+    }
+
     /// A folder without a database.
     pub(crate) fn on_sqlite() -> Self {
         Self { folder: TempDir::new().unwrap(), postgres: None }
@@ -117,7 +137,8 @@ impl Chat {
         entries.into_iter().map(|entry| entry.action.unwrap()).collect()
     }
 
-    fn store(&self) -> Store {
+    /// A store on the same database.
+    pub(crate) fn store(&self) -> Store {
         let url: DatabaseUrl = match &self.postgres {
             Some(database) => database.url().parse().unwrap(),
             None => DatabaseUrl::sqlite_file(&self.file()),

@@ -7,7 +7,17 @@ use crate::chat::Chat;
 #[test]
 fn the_help_names_every_command_and_exit_code() {
     let help = Chat::on_sqlite().must(&["--help"]).stdout;
-    for word in ["migrate", "seed", "user", "room", "DATABASE_URL_FILE", "CHAT_DATA_DIR", "--json"] {
+    for word in [
+        "migrate",
+        "seed",
+        "user",
+        "room",
+        "backup",
+        "restore",
+        "DATABASE_URL_FILE",
+        "CHAT_DATA_DIR",
+        "--json",
+    ] {
         assert!(help.contains(word), "{word}: {help}");
     }
     for code in ["  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", "  7  "] {
@@ -25,6 +35,8 @@ fn every_command_explains_itself() {
         &["seed", "--help"],
         &["user", "add", "--help"],
         &["room", "add", "--help"],
+        &["backup", "create", "--help"],
+        &["restore", "--help"],
     ] {
         assert!(!chat.must(args).stdout.is_empty(), "{args:?}");
     }

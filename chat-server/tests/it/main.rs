@@ -25,6 +25,7 @@ mod operating;
 mod outage;
 mod presence;
 mod process;
+mod restore;
 mod rooms;
 mod sessions;
 mod settings;

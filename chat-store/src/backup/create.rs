@@ -50,10 +50,11 @@ pub fn create(
     }
     refuse_existing(file, existing)?;
     let partial = Partial::begin(file, PARTIAL_SUFFIX)?;
-    match url.backend() {
-        Backend::Sqlite => copy_sqlite(url, options, partial.path(), progress)?,
-        Backend::Postgres => copy_postgres(url, options, partial.path(), progress)?,
-    }
+    let copied = match url.backend() {
+        Backend::Sqlite => copy_sqlite(url, options, partial.path(), progress),
+        Backend::Postgres => copy_postgres(url, options, partial.path(), progress),
+    };
+    copied.map_err(|error| error.at(partial.path()))?;
     let contents = Contents::of(&mut open_backup(partial.path())?)?;
     refuse_existing(file, existing)?;
     partial.finish()?;

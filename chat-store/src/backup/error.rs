@@ -86,6 +86,18 @@ impl BackupError {
         }
     }
 
+    /// SQLite tells a file that can't be written like a database that is away; this names the file.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Open(OpenError::Repository(RepositoryError::Unavailable(text)))
+                if text.contains("disk I/O error") =>
+            {
+                Self::Io { path: path.to_owned(), source: std::io::Error::other(text) }
+            }
+            other => other,
+        }
+    }
+
     pub(super) fn not_a_backup(path: &Path, why: impl Into<String>) -> Self {
         Self::NotABackup { path: path.to_owned(), why: why.into() }
     }

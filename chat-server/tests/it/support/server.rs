@@ -34,11 +34,21 @@ impl TestServer {
     }
 
     /// Stops the server, gives the database to a new one.
-    pub(crate) fn restart(mut self) -> Self {
+    pub(crate) fn restart(self) -> Self {
+        self.stopped(|database| database)
+    }
+
+    /// Stops the server, and starts a new one on what becomes of the database.
+    pub(crate) fn stopped(mut self, work: impl FnOnce(Database) -> Database) -> Self {
         assert_eq!(self.server.take().unwrap().stop(), Stopped::InOrder);
         let change = self.change;
         let database = std::mem::replace(&mut self.database, Database::sqlite());
-        Self::start_with(database, change)
+        Self::start_with(work(database), change)
+    }
+
+    /// Why a server doesn't start.
+    pub(crate) fn try_start(database: &Database, listener: TcpListener) -> Result<(), String> {
+        Server::start(config(database), listener).map(|server| drop(server.stop())).map_err(|error| error.to_string())
     }
 
     /// The same database, past the server, as `chat-cli` uses it.
