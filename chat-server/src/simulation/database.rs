@@ -251,13 +251,15 @@ impl Database {
         session_id: SessionId,
         opened_behind: ControlSeq,
     ) -> Option<u64> {
-        self.gone_since(|action| match action {
-            ControlAction::SessionClosed { session_id: closed, .. } => closed == session_id,
-            ControlAction::SessionsClosed { user_id: whose } | ControlAction::UserDisabled { user_id: whose } => {
-                whose == user_id
-            }
-            _ => false,
-        }, opened_behind)
+        self.gone_since(
+            |action| match action {
+                ControlAction::SessionClosed { session_id: closed, .. } => closed == session_id,
+                ControlAction::SessionsClosed { user_id: whose }
+                | ControlAction::UserDisabled { user_id: whose } => whose == user_id,
+                _ => false,
+            },
+            opened_behind,
+        )
     }
 
     /// Since when the node has known of the last end of a membership.
@@ -280,7 +282,8 @@ impl Held {
     fn note(&mut self, now: u64) {
         let Self { repository, diary, .. } = self;
         for room in repository.list_rooms(ALL).unwrap() {
-            let told = diary.committed.range((room.id, Seq::ZERO)..=(room.id, Seq::new(i64::MAX))).next_back();
+            let told =
+                diary.committed.range((room.id, Seq::ZERO)..=(room.id, Seq::new(i64::MAX))).next_back();
             let after = told.map_or(Seq::ZERO, |(&(_, seq), _)| seq);
             for message in repository.list_changes(room.id, after, ALL).unwrap() {
                 diary.committed.insert((room.id, message.seq), now);

@@ -215,9 +215,11 @@ impl Device {
     pub(super) fn is_settled(&self) -> bool {
         self.is_connected.get()
             && self.outbox.borrow().is_empty()
-            && self.views.borrow().values().all(|view| {
-                !view.is_joining && !view.must_resume && view.is_live == view.is_wanted
-            })
+            && self
+                .views
+                .borrow()
+                .values()
+                .all(|view| !view.is_joining && !view.must_resume && view.is_live == view.is_wanted)
     }
 
     pub(super) fn unsettled(&self) -> String {
@@ -228,7 +230,12 @@ impl Device {
             .map(|(room, view)| {
                 format!(
                     "{}: wanted {} live {} joining {} resume {} last {}",
-                    room.as_str(), view.is_wanted, view.is_live, view.is_joining, view.must_resume, view.last()
+                    room.as_str(),
+                    view.is_wanted,
+                    view.is_live,
+                    view.is_joining,
+                    view.must_resume,
+                    view.last()
                 )
             })
             .collect();
@@ -411,10 +418,10 @@ impl Device {
     /// Rooms that are still heard although nobody wants them: leaving them failed.
     fn rooms_to_leave(&self) -> Vec<RoomName> {
         let (asked, views) = (self.asked.borrow(), self.views.borrow());
-        let is_leaving = |room: &RoomName| {
-            asked.values().any(|asked| matches!(asked, Asked::Leave(left) if left == room))
-        };
-        let unwanted = views.iter().filter(|(room, view)| view.is_live && !view.is_wanted && !is_leaving(room));
+        let is_leaving =
+            |room: &RoomName| asked.values().any(|asked| matches!(asked, Asked::Leave(left) if left == room));
+        let unwanted =
+            views.iter().filter(|(room, view)| view.is_live && !view.is_wanted && !is_leaving(room));
         unwanted.map(|(room, _)| room.clone()).collect()
     }
 

@@ -212,7 +212,10 @@ impl Scenario {
                 world.database.administer(|repository| disable_user(repository, now, username)).unwrap();
             }
             _ => {
-                world.database.administer(|repository| sign_out_everywhere(repository, now, username)).unwrap();
+                world
+                    .database
+                    .administer(|repository| sign_out_everywhere(repository, now, username))
+                    .unwrap();
             }
         }
     }
@@ -308,7 +311,8 @@ impl Scenario {
         for device in &self.devices {
             for (room, view) in device.views.borrow().iter().filter(|(_, view)| view.is_live) {
                 if view.held != fresh[room].held {
-                    let differing = view.held.iter().find(|(seq, held)| fresh[room].held.get(seq) != Some(held));
+                    let differing =
+                        view.held.iter().find(|(seq, held)| fresh[room].held.get(seq) != Some(held));
                     device.violated(format!(
                         "{room:?} has {} messages, afresh {}; first difference {differing:?}",
                         view.held.len(),
@@ -334,9 +338,10 @@ impl Scenario {
         for device in &self.devices {
             for (room, marked) in device.marked() {
                 let room_id: RoomId = self.world.room_id(&room);
-                let participations = self.world.database.look(|repository| {
-                    repository.list_participations(device.user_id, 100).unwrap()
-                });
+                let participations = self
+                    .world
+                    .database
+                    .look(|repository| repository.list_participations(device.user_id, 100).unwrap());
                 let held = participations.iter().find(|held| held.room_id == room_id);
                 if held.is_some_and(|held| held.read_seq < Seq::new(marked)) && self.backup_is_unused() {
                     device.violated(format!("it had read {room:?} up to {marked}, and {held:?} is stored"));
@@ -349,4 +354,3 @@ impl Scenario {
         !self.world.database.epoch().contains('+')
     }
 }
-

@@ -48,7 +48,8 @@ impl TestServer {
 
     /// Why a server doesn't start.
     pub(crate) fn try_start(database: &Database, listener: TcpListener) -> Result<(), String> {
-        Server::start(config(database), listener).map(|server| drop(server.stop())).map_err(|error| error.to_string())
+        let started = Server::start(config(database), listener);
+        started.map(|server| assert_eq!(server.stop(), Stopped::InOrder)).map_err(|error| error.to_string())
     }
 
     /// The same database, past the server, as `chat-cli` uses it.
