@@ -138,18 +138,23 @@ fn databases(chat: &Chat) -> usize {
 }
 
 #[test]
-fn a_broken_database_is_set_aside_as_it_is() {
+fn a_broken_database_is_set_aside_with_its_log() {
     let chat = Chat::on_sqlite();
     let file = backup_of(talked(&chat, 40));
-    for rubbish in [&b"no database at all"[..], b""] {
-        std::fs::write(chat.file(), rubbish).unwrap();
-        std::fs::write(chat.data_dir().join("chat.db-wal"), b"rubbish").unwrap();
-        let kept = chat.json(&["restore", &file])["kept"].as_str().unwrap().to_owned();
-        assert_eq!(std::fs::read(&kept).unwrap(), rubbish);
-        assert!(!last_seqs(&chat).is_empty());
-        chat.must(&["backup", "verify", &backup_of(&chat)]);
-        std::fs::remove_file(kept).unwrap();
-    }
+    let log_path = chat.data_dir().join("chat.db-wal");
+    let store = chat.store();
+    chat.must(&["room", "add", "in-the-log"]);
+    let log = std::fs::read(&log_path).unwrap();
+    drop(store);
+    std::fs::write(chat.file(), b"no database at all").unwrap();
+    std::fs::write(&log_path, &log).unwrap();
+
+    let kept = chat.json(&["restore", &file])["kept"].as_str().unwrap().to_owned();
+    assert_eq!(std::fs::read(&kept).unwrap(), b"no database at all");
+    assert_eq!(std::fs::read(format!("{kept}-wal")).unwrap(), log);
+    // SQLite would have taken the old log for the new file's.
+    assert_eq!(chat.json(&["room", "list"]).as_array().map(Vec::len), Some(4));
+    chat.must(&["backup", "verify", &backup_of(&chat)]);
 }
 
 #[test]
