@@ -37,20 +37,24 @@ fn create(
     let contents = made?;
     let bytes = bytes(&request.file)?;
     let text = format!("wrote {}: {}, {bytes} bytes", request.file.display(), in_words(&contents));
-    let mut json = json_of(&contents);
-    json["file"] = json!(request.file.to_string_lossy());
-    json["bytes"] = json!(bytes);
-    json["source"] = json!(database.kind());
+    let made = json!({
+        "file": request.file.to_string_lossy(),
+        "bytes": bytes,
+        "source": database.kind(),
+    });
+    let json = together(json_of(&contents), made);
     Ok(Report::line(&text, json))
 }
 
 fn verify(file: &Path) -> Result<Report, CliError> {
     let Verified { contents, problems } = backup::verify(file)?;
-    let mut json = contents.as_ref().map_or_else(|| json!({}), json_of);
-    json["file"] = json!(file.to_string_lossy());
-    json["bytes"] = json!(bytes(file)?);
-    json["is_whole"] = json!(problems.is_empty());
-    json["problems"] = json!(problems);
+    let found = json!({
+        "file": file.to_string_lossy(),
+        "bytes": bytes(file)?,
+        "is_whole": problems.is_empty(),
+        "problems": problems,
+    });
+    let json = together(contents.as_ref().map_or_else(|| json!({}), json_of), found);
     let held = contents.as_ref().map_or_else(|| "what it holds can't be counted".to_owned(), in_words);
     if problems.is_empty() {
         return Ok(Report::line(&format!("{} is whole: {held}", file.display()), json));
@@ -89,4 +93,12 @@ pub(super) fn json_of(contents: &Contents) -> Value {
         "sessions": contents.sessions,
         "control_entries": contents.control_entries,
     })
+}
+
+/// The fields of two objects in one.
+pub(super) fn together(mut one: Value, other: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (one.as_object_mut(), other) {
+        fields.extend(more);
+    }
+    one
 }

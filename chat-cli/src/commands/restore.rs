@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::args;
 use crate::commands::Clock;
-use crate::commands::backup::{in_words, json_of};
+use crate::commands::backup::{in_words, json_of, together};
 use crate::database::Database;
 use crate::error::CliError;
 use crate::output::{Report, progress_line};
@@ -44,10 +44,12 @@ pub(super) fn run(
         },
     ];
     lines.extend(kept.as_ref().map(|path| format!("the old database is kept as {path}")));
-    let mut json = json_of(&restored.contents);
-    json["file"] = json!(request.file.to_string_lossy());
-    json["target"] = json!(database.kind());
-    json["kept"] = json!(kept);
+    let done = json!({
+        "file": request.file.to_string_lossy(),
+        "target": database.kind(),
+        "kept": kept,
+    });
+    let json = together(json_of(&restored.contents), done);
     Ok(Report::lines(&lines, json))
 }
 

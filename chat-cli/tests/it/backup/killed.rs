@@ -56,7 +56,7 @@ fn a_backup_that_dies_while_it_writes_makes_no_file_and_spoils_none() {
         chat.must(&["backup", "create", "--force", &old]);
         chat.must(&["backup", "verify", &old]);
         chat.must(&["backup", "create", new]);
-        assert_eq!(chat.folder().read_dir().unwrap().filter(|file| is_partial(file)).count(), 0);
+        assert_eq!(chat.folder().read_dir().unwrap().filter(is_partial).count(), 0);
     });
 }
 
