@@ -107,7 +107,7 @@ impl Client {
         self.take()
     }
 
-    /// Asks for the rooms there are; [`Event::Answer`] brings them.
+    /// Asks for the rooms there are; [`Event::Answer`](crate::client::Event::Answer) brings them.
     ///
     /// # Errors
     /// [`WishError::NotConnected`], [`WishError::TooManyQuestions`].
@@ -115,7 +115,7 @@ impl Client {
         self.ask(&ClientEvent::GetRooms {}, now)
     }
 
-    /// Asks for the messages below a number; [`Event::Answer`] brings them.
+    /// Asks for the messages below a number; [`Event::Answer`](crate::client::Event::Answer) brings them.
     ///
     /// # Errors
     /// [`WishError::NotConnected`], [`WishError::TooManyQuestions`].
