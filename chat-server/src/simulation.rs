@@ -24,7 +24,7 @@ use scenario::{Outcome, run};
 /// Seeds that a test run tries.
 const SEEDS: u64 = 200;
 /// Seconds from which on a seed is named as slow.
-const SLOW_S: u64 = 5;
+const SLOW_S: u64 = 2;
 /// Threads that try them.
 const THREADS: usize = 2;
 
@@ -55,6 +55,7 @@ fn nothing_is_lost_doubled_or_disordered_whatever_fails() {
                     }
                     events.fetch_add(happened, Ordering::Relaxed);
                     if !violations.is_empty() {
+                        eprintln!("seed {seed} failed");
                         failed.lock().unwrap().push((seed, violations));
                     }
                 }

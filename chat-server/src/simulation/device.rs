@@ -139,8 +139,9 @@ impl Device {
     // What a person does.
 
     pub(super) fn want_room(&self, room: &RoomName) {
-        self.views.borrow_mut().get_mut(room).unwrap().is_wanted = true;
-        self.poke.notify_one();
+        if !std::mem::replace(&mut self.views.borrow_mut().get_mut(room).unwrap().is_wanted, true) {
+            self.poke.notify_one();
+        }
     }
 
     pub(super) fn leave_room(&self, room: &RoomName) {
@@ -350,6 +351,13 @@ impl Device {
                 }
                 return End::Left;
             }
+            let silent = self.now() - heard_at;
+            if silent > SILENCE_MS + ANSWER_MS {
+                return End::Lost;
+            }
+            if silent > SILENCE_MS && !is_pinged {
+                is_pinged = self.ask(ClientEvent::Ping {}, Asked::Other);
+            }
             if self.is_connected.get() {
                 self.join_rooms();
                 self.send_unsent();
@@ -374,15 +382,7 @@ impl Device {
                         bytes.extend(came);
                     }
                 },
-                () = tokio::time::sleep(Duration::from_millis(RETRY_MS)) => {
-                    let silent = self.now() - heard_at;
-                    if silent > SILENCE_MS + ANSWER_MS {
-                        return End::Lost;
-                    }
-                    if silent > SILENCE_MS && !is_pinged {
-                        is_pinged = self.ask(ClientEvent::Ping {}, Asked::Other);
-                    }
-                }
+                () = tokio::time::sleep(Duration::from_millis(RETRY_MS)) => {}
             }
             loop {
                 match frames::next(&mut bytes) {

@@ -30,6 +30,9 @@ pub(super) struct Manners {
 /// A chunk that a link carries at once where the manners say nothing.
 pub(super) const WHOLE: usize = 64 * 1024;
 
+/// Bytes that a link carries in chunks that are smaller than that, at most.
+const SMALL_CHUNKS_BYTES: usize = 3_000;
+
 /// How a link ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -214,7 +217,9 @@ async fn pump(link: Rc<Link>, way: Way) {
             direction.reader.take().into_iter().for_each(Waker::wake);
             return;
         }
-        let chunk = (1 + link.chance.below(link.manners.get().chunk)).min(direction.sent.len());
+        // Small chunks cost the most: a link is fed with them in the beginning only.
+        let most = if link.moved.get() < SMALL_CHUNKS_BYTES { link.manners.get().chunk } else { WHOLE };
+        let chunk = (1 + link.chance.below(most)).min(direction.sent.len());
         let bytes: Vec<u8> = direction.sent.drain(..chunk).collect();
         if !direction.is_read_by_nobody {
             direction.arrived.extend(bytes);

@@ -31,7 +31,7 @@ const REST_S: u64 = 12;
 /// Bytes of a large message's body.
 const LARGE_BODY_BYTES: usize = 8_000;
 /// Large messages at once: more than a reader's queue holds.
-const FLOOD: usize = 60;
+const FLOOD: usize = 45;
 
 /// Runs a seed.
 pub(super) fn run(seed: u64) -> Outcome {

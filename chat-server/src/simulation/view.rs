@@ -30,8 +30,9 @@ pub(super) struct View {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
     Applied,
+    /// It is held, or comes again with the resume.
     Known,
-    /// Numbers before it are missing.
+    /// Numbers before it are missing, and nobody said so.
     Hole,
 }
 
@@ -99,8 +100,9 @@ impl View {
             return self.insert(&new.message).map_or(Ok(Taken::Known), Err);
         }
         if seq > self.last() + 1 {
-            self.must_resume = true;
-            return Ok(Taken::Hole);
+            // `changed` may have said so.
+            let is_signalled = std::mem::replace(&mut self.must_resume, true);
+            return Ok(if is_signalled { Taken::Known } else { Taken::Hole });
         }
         let changed = self.insert(&new.message);
         if let Some((_, last)) = &mut self.position {
