@@ -124,7 +124,8 @@ fn a_restore_killed_at_any_moment_leaves_the_old_chat_or_the_new_one() {
     let chat = Chat::on_sqlite();
     talked(&chat, 10);
     let (old_epoch, old) = (epoch(&chat), last_seqs(&chat));
-    let old_file = backup_of(&chat);
+    let old_file = chat.folder().join("old.backup").to_str().unwrap().to_owned();
+    chat.must(&["backup", "create", &old_file]);
     let begun = Instant::now();
     chat.must(&["restore", &file]);
     for moment in moments(begun.elapsed()) {
