@@ -166,11 +166,8 @@ impl Device {
         if is_changed && !self.world.is_stored(self.user_id, &key) {
             return;
         }
-        let asked = if is_changed {
-            Asked::Clash(room.clone(), key.clone())
-        } else {
-            Asked::Send(key.clone(), body)
-        };
+        let asked =
+            if is_changed { Asked::Clash(room.clone(), key.clone()) } else { Asked::Send(key.clone(), body) };
         self.ask(ClientEvent::SendMessage(SendMessage { room, body: Body::new(sent).unwrap(), key }), asked);
     }
 
