@@ -15,6 +15,8 @@ pub(crate) const ROOMS: [&str; 2] = ["general", "yoga"];
 const HELD_MAX: usize = 10_000;
 /// Times that the client is woken within one passing of time, at most: more is a loop.
 const WAKES_MAX: usize = 5_000;
+/// Rounds of half a second without anything to do after which all is settled: longer than the server lets wait.
+const QUIET_ROUNDS: u32 = 5;
 
 /// How the connection stands outside of the client.
 #[derive(Debug)]
@@ -189,6 +191,7 @@ impl World {
 
     /// Without faults, until nothing is left to do.
     pub(crate) fn settle(&mut self) {
+        let mut quiet_rounds = 0;
         for _ in 0..2_000 {
             // The list of rooms may say that the person left elsewhere.
             for which in 0..ROOMS.len() {
@@ -197,7 +200,10 @@ impl World {
             while self.up(Fault::None, Telling::Whole) || self.down() {}
             let is_live = (0..ROOMS.len()).all(|which| self.client.is_live(&room(which)));
             let is_up = matches!(self.link, Link::Up);
-            if is_up && is_live && self.client.outbox().next().is_none() && self.up.is_empty() {
+            let is_quiet = is_up && is_live && self.client.outbox().next().is_none() && self.up.is_empty();
+            // A hole whose filling was refused waits for its time, and nothing else shows it.
+            quiet_rounds = if is_quiet { quiet_rounds + 1 } else { 0 };
+            if quiet_rounds == QUIET_ROUNDS {
                 return;
             }
             self.pass(500);
