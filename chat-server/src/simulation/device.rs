@@ -166,11 +166,8 @@ impl Device {
         if is_changed && !self.world.is_stored(self.user_id, &key) {
             return;
         }
-        let asked = if is_changed {
-            Asked::Clash(room.clone(), key.clone())
-        } else {
-            Asked::Send(key.clone(), body)
-        };
+        let asked =
+            if is_changed { Asked::Clash(room.clone(), key.clone()) } else { Asked::Send(key.clone(), body) };
         self.ask(ClientEvent::SendMessage(SendMessage { room, body: Body::new(sent).unwrap(), key }), asked);
     }
 
@@ -225,9 +222,11 @@ impl Device {
         self.is_connected.get()
             && self.link.borrow().as_ref().is_some_and(|link| link.is_up())
             && self.outbox.borrow().is_empty()
-            && self.views.borrow().values().all(|view| {
-                !view.is_joining && !view.must_resume && view.is_live == view.is_wanted
-            })
+            && self
+                .views
+                .borrow()
+                .values()
+                .all(|view| !view.is_joining && !view.must_resume && view.is_live == view.is_wanted)
     }
 
     pub(super) fn unsettled(&self) -> String {
@@ -238,7 +237,12 @@ impl Device {
             .map(|(room, view)| {
                 format!(
                     "{}: wanted {} live {} joining {} resume {} last {}",
-                    room.as_str(), view.is_wanted, view.is_live, view.is_joining, view.must_resume, view.last()
+                    room.as_str(),
+                    view.is_wanted,
+                    view.is_live,
+                    view.is_joining,
+                    view.must_resume,
+                    view.last()
                 )
             })
             .collect();
@@ -421,10 +425,10 @@ impl Device {
     /// Rooms that are still heard although nobody wants them: leaving them failed.
     fn rooms_to_leave(&self) -> Vec<RoomName> {
         let (asked, views) = (self.asked.borrow(), self.views.borrow());
-        let is_leaving = |room: &RoomName| {
-            asked.values().any(|asked| matches!(asked, Asked::Leave(left) if left == room))
-        };
-        let unwanted = views.iter().filter(|(room, view)| view.is_live && !view.is_wanted && !is_leaving(room));
+        let is_leaving =
+            |room: &RoomName| asked.values().any(|asked| matches!(asked, Asked::Leave(left) if left == room));
+        let unwanted =
+            views.iter().filter(|(room, view)| view.is_live && !view.is_wanted && !is_leaving(room));
         unwanted.map(|(room, _)| room.clone()).collect()
     }
 

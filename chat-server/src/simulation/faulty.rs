@@ -43,11 +43,7 @@ pub(super) struct Faulty<'r> {
 }
 
 impl<'r> Faulty<'r> {
-    pub(super) fn new(
-        inner: &'r mut dyn Repository,
-        epoch: &'r str,
-        fault: Option<(usize, Fault)>,
-    ) -> Self {
+    pub(super) fn new(inner: &'r mut dyn Repository, epoch: &'r str, fault: Option<(usize, Fault)>) -> Self {
         Self { inner, epoch, fault, failed: None, is_conflict: false, read_control: None }
     }
 

@@ -97,7 +97,8 @@ impl StoreAccess for Access {
 
     fn read(&self, work: ReadWork) -> Result<(), Failure> {
         let Shared { database, chance, .. } = &*self.0;
-        let (database, before, after) = (Arc::clone(database), chance.ms(READ_MS_MAX), chance.ms(READ_MS_MAX));
+        let (database, before, after) =
+            (Arc::clone(database), chance.ms(READ_MS_MAX), chance.ms(READ_MS_MAX));
         tokio::task::spawn_local(async move {
             tokio::time::sleep(before).await;
             let snapshot = database.begin_read();

@@ -117,7 +117,8 @@ impl World {
                 for n in 0..people {
                     let username = Username::new(format!("user{n}")).unwrap();
                     let display_name = DisplayName::from(&username);
-                    let new = NewUser { username: username.clone(), display_name, password_hash: None, created_at };
+                    let new =
+                        NewUser { username: username.clone(), display_name, password_hash: None, created_at };
                     added.0.push((username, repository.add_user(&new)?.id()));
                 }
                 for n in 0..rooms {
@@ -168,7 +169,8 @@ impl World {
             base: Timestamp::from_unix_ms(BEGINNING_MS),
             jump_ms: Arc::clone(&self.jump_ms),
         });
-        let settings = Settings::parse_from(["chat-server", "--secret-key", SECRET, "--data-dir", "/nonexistent"]);
+        let settings =
+            Settings::parse_from(["chat-server", "--secret-key", SECRET, "--data-dir", "/nonexistent"]);
         let mut config = Config::from_settings(&settings).unwrap();
         if !self.has_limits {
             config.limits.messages_per_second = None;
@@ -330,7 +332,8 @@ impl World {
     }
 
     fn stored(&self, user_id: UserId, key: &MessageKey) -> Option<chat_domain::Message> {
-        self.database.look(|repository| repository.find_sent(&[(user_id, key.clone())]).unwrap().pop().flatten())
+        self.database
+            .look(|repository| repository.find_sent(&[(user_id, key.clone())]).unwrap().pop().flatten())
     }
 
     /// Whether something with this key is stored.
@@ -354,7 +357,8 @@ impl World {
         let mut acks = self.acks.borrow_mut();
         let first = acks.entry((user_id, key.clone())).or_insert_with(|| ack.clone());
         if first != ack {
-            self.trace.violated(who, format!("{key:?} was acknowledged with {ack:?} and before with {first:?}"));
+            self.trace
+                .violated(who, format!("{key:?} was acknowledged with {ack:?} and before with {first:?}"));
         }
     }
 
@@ -374,7 +378,8 @@ impl World {
         }
         for (name, room_id) in &self.rooms {
             let seqs: Vec<i64> = self.database.messages(*room_id).iter().map(|held| held.seq.get()).collect();
-            let last = self.database.look(|repository| repository.find_room(*room_id).unwrap().unwrap().last_seq);
+            let last =
+                self.database.look(|repository| repository.find_room(*room_id).unwrap().unwrap().last_seq);
             if !seqs.iter().copied().eq(1..=last.get()) {
                 self.trace.violated("database", format!("{name:?} has {seqs:?} up to {last}"));
             }
