@@ -51,6 +51,8 @@ struct Held {
     /// Once in how many transactions something fails; never if 0.
     fault_once_in: usize,
     away_until: u64,
+    /// Until when nobody hears what became of a commit.
+    unknown_until: u64,
     last_failed_read: Option<u64>,
     /// Reads that should have filled a hole and failed.
     failed_heals: u64,
@@ -92,6 +94,7 @@ impl Database {
             diary: Diary::default(),
             fault_once_in: 0,
             away_until: 0,
+            unknown_until: 0,
             last_failed_read: None,
             failed_heals: 0,
         };
@@ -105,6 +108,11 @@ impl Database {
     /// Takes the database away for some time.
     pub(super) fn leave_for(&self, ms: u64) {
         self.held.lock().unwrap().away_until = self.trace.now_ms() + ms;
+    }
+
+    /// Lets commits happen for some time of which nobody hears.
+    pub(super) fn hide_commits_for(&self, ms: u64) {
+        self.held.lock().unwrap().unknown_until = self.trace.now_ms() + ms;
     }
 
     pub(super) fn come_back(&self) {
@@ -390,7 +398,7 @@ impl Database {
         if self.is_away(&held) {
             return (Err(Fault::Unavailable.error().into()), false);
         }
-        let plan = self.plan(&held);
+        let plan = if now < held.unknown_until { Plan::Unknown } else { self.plan(&held) };
         if plan != Plan::Works {
             self.trace.tell("database", format!("{plan:?}"));
         }
