@@ -16,6 +16,8 @@ const NO_LIMITS = {
   CHAT_LIMIT_TYPING_PER_SECOND: '0',
   CHAT_LIMIT_LOGINS_PER_MINUTE: '0',
   CHAT_LIMIT_REGISTRATIONS_PER_MINUTE: '0',
+  // As many as any machine has open files for: the server warns of fewer.
+  CHAT_LIMIT_CONNECTIONS: '1000',
 };
 const START_LIMIT_MS = 15_000;
 
