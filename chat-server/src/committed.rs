@@ -141,24 +141,19 @@ impl<S: Transactions> Committed<S> {
         report: &mut Report,
         left: &mut Vec<(RoomId, UserId)>,
     ) {
-        let message = match outcome {
-            Outcome::MessageSent(sent) => sent.is_new.then(|| sent.message.clone()),
-            Outcome::RoomJoined(joined) => {
+        match (command, outcome) {
+            (_, Outcome::RoomJoined(joined)) => {
                 self.node.directory.set_members(joined.participant.room_id, joined.members);
-                joined.message.clone()
             }
-            Outcome::RoomLeft(gone) => {
-                if let Command::LeaveRoom(leave) = command {
-                    self.node.directory.set_members(leave.room_id, gone.members);
-                    left.push((leave.room_id, leave.user_id));
-                }
-                gone.message.clone()
+            (Command::LeaveRoom(leave), Outcome::RoomLeft(gone)) => {
+                self.node.directory.set_members(leave.room_id, gone.members);
+                left.push((leave.room_id, leave.user_id));
             }
-            _ => None,
-        };
-        if let Some(message) = message {
+            _ => {}
+        }
+        if let Some(message) = news(outcome) {
             self.node.metrics.stored(message.kind);
-            report.add(&self.node, message);
+            report.add(&self.node, message.clone());
         }
     }
 
@@ -249,12 +244,8 @@ impl<S: Transactions> Committed<S> {
         note_store_works();
         let newest: BTreeMap<RoomId, Seq> = batch
             .iter()
-            .filter_map(|completed| match &completed.result {
-                Ok(Outcome::MessageSent(sent)) if sent.is_new => {
-                    Some((sent.message.room_id, sent.message.seq))
-                }
-                _ => None,
-            })
+            .filter_map(|completed| news(completed.result.as_ref().ok()?))
+            .map(|message| (message.room_id, message.changed_seq))
             .rev()
             .collect();
         for (room_id, told) in self.node.tops.take_doubtful() {
@@ -266,6 +257,16 @@ impl<S: Transactions> Committed<S> {
                 }
             }
         }
+    }
+}
+
+/// The message that an outcome stored, if it stored one.
+fn news(outcome: &Outcome) -> Option<&Message> {
+    match outcome {
+        Outcome::MessageSent(sent) => sent.is_new.then_some(&sent.message),
+        Outcome::RoomJoined(joined) => joined.message.as_ref(),
+        Outcome::RoomLeft(gone) => gone.message.as_ref(),
+        _ => None,
     }
 }
 

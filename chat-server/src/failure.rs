@@ -39,7 +39,10 @@ impl Failure {
     }
 
     pub(crate) fn unavailable() -> Self {
-        Self::new(ErrorCode::Unavailable, "the database does not answer; try again with the same key")
+        Self::new(
+            ErrorCode::Unavailable,
+            "the database does not answer; try again, and send a message again with the same key",
+        )
     }
 
     pub(crate) fn unauthenticated() -> Self {

@@ -101,7 +101,7 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
     let node = Arc::clone(&shard.node);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    if looks_up_a_sign_in(&path) {
+    if asks_the_database(&path) {
         let address = address::client(request.headers(), peer, &node.trusted_proxies);
         node.rates.arrive(Arrival::Lookup, address, node.clock.now())?;
     }
@@ -126,9 +126,9 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
     }
 }
 
-/// Whether a request to a path asks the database who is signed in, and counts in no rate of its own.
-fn looks_up_a_sign_in(path: &str) -> bool {
-    matches!(path, "/chat" | "/api/v1/logout" | "/api/v1/sessions" | "/api/v1/sessions/revoke")
+/// Whether a request to a path asks the database, and counts in no rate of its own.
+fn asks_the_database(path: &str) -> bool {
+    matches!(path, "/readyz" | "/chat" | "/api/v1/logout" | "/api/v1/sessions" | "/api/v1/sessions/revoke")
 }
 
 /// Counts a refusal, and logs it where it concerns security.

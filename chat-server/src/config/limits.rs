@@ -26,7 +26,7 @@ pub(super) struct LimitSettings {
     #[arg(long = "limit-typing-per-second", env = "CHAT_LIMIT_TYPING_PER_SECOND", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]
     pub typing_per_second: u32,
-    /// New WebSockets per minute and address, and as many requests that look a sign-in up; not for this machine's own
+    /// New WebSockets per minute and address, and as many requests that ask the database; not for this machine's own
     /// addresses. 0 is no limit.
     #[arg(long = "limit-connections-per-minute", env = "CHAT_LIMIT_CONNECTIONS_PER_MINUTE", default_value_t = 600,
           value_parser = clap::value_parser!(u32).range(0..=RATE_MAX))]

@@ -41,7 +41,7 @@ pub(crate) enum Act {
 pub(crate) enum Arrival {
     /// A WebSocket.
     Connection,
-    /// A request that looks a sign-in up.
+    /// A request that asks the database.
     Lookup,
     /// A sign-in.
     Login,

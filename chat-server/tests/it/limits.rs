@@ -149,6 +149,8 @@ fn an_address_opens_so_many_connections_and_a_whole_ipv6_network_is_one() {
         for wanted in [303, 303, 303, 429] {
             assert_eq!(look("203.0.113.7").await, wanted, "requests have as many of their own");
         }
+        let ready = http::get(server.address, "/readyz", &[("X-Forwarded-For", "203.0.113.7")]).await;
+        assert_eq!(ready.status, 429, "asking whether it is ready costs a commit");
         for _ in 0..10 {
             assert_eq!(status("127.0.0.1").await, 101, "this machine's own address has no such limit");
         }
