@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::kill::check;
+use crate::durability::pages;
 use crate::process::{END, Process, chat_server, sign_in, sign_up};
 use crate::support::proxy::Proxy;
 use crate::support::{Client, DEADLINE, Database, TestServer, eventually, on_each_backend, run};
@@ -114,7 +114,10 @@ fn two_hundred_connections_end_in_time_and_no_ack_is_lost() {
         });
         assert!(ledger.len() > 200, "{}", ledger.len());
         let process = start(&database);
-        run(check(process.address, &ledger));
+        run(async {
+            let token = sign_in(process.address, "ann").await;
+            pages::check(&mut Client::with_bearer(process.address, &token).await, &ledger).await;
+        });
     });
 }
 

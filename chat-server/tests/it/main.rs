@@ -14,10 +14,10 @@ mod arrows;
 mod chat;
 mod control;
 mod drain;
+mod durability;
 #[cfg(feature = "echo")]
 mod echo;
 mod health;
-mod kill;
 mod limits;
 mod log;
 mod metrics;

@@ -5,12 +5,12 @@
 
 mod cluster;
 mod descriptors;
-mod ledger;
+pub(crate) mod ledger;
 mod load;
 mod memory;
 mod postgres;
 mod presence;
-mod server;
+pub(crate) mod server;
 mod sqlite;
 mod sync_error;
 
@@ -28,7 +28,7 @@ const RECOVERY: Duration = Duration::from_secs(2);
 const LENIENCE: u32 = 3;
 
 /// Says past the test runner's capture, which hides what a passing test prints, that a test was left out.
-fn left_out(test: &str, why: &str) {
+pub(crate) fn left_out(test: &str, why: &str) {
     static LEFT_OUT: AtomicU32 = AtomicU32::new(0);
     let number = LEFT_OUT.fetch_add(1, Ordering::Relaxed) + 1;
     let _ = writeln!(
@@ -45,7 +45,7 @@ async fn timed<T>(work: impl Future<Output = T>) -> (Duration, T) {
 }
 
 /// Waits until a condition holds while the clients go on.
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let come = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;

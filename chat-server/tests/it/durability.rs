@@ -1,0 +1,7 @@
+//! What is acknowledged is on disk, and a key is one message for ever: the real binary killed, traced, without power,
+//! cut off from its clients, and on damaged data.
+
+mod chance;
+mod crowd;
+mod kill;
+pub(crate) mod pages;
