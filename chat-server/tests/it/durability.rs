@@ -5,3 +5,5 @@ mod chance;
 mod crowd;
 mod kill;
 pub(crate) mod pages;
+mod syscalls;
+mod trace;

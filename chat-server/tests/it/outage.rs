@@ -12,6 +12,7 @@ mod postgres;
 mod presence;
 pub(crate) mod server;
 mod sqlite;
+pub(crate) mod strace;
 mod sync_error;
 
 use std::io::Write;

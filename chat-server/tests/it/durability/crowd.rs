@@ -134,7 +134,7 @@ impl Sender {
         Some(client)
     }
 
-    /// What has no ack comes first.
+    /// What has no ack comes first. A key says where it begins and ends, so that it is found among other bytes.
     fn next_key(&mut self, scene: &Scene) -> Option<String> {
         let retried = self.in_doubt.pop_front();
         if retried.is_some() {
@@ -143,7 +143,7 @@ impl Sender {
         retried.or_else(|| {
             (!scene.is_over.get()).then(|| {
                 self.keys += 1;
-                format!("{}-{}", self.name, self.keys)
+                format!("<{}-{}>", self.name, self.keys)
             })
         })
     }

@@ -1,15 +1,10 @@
 //! The disk refuses to sync: nothing is acknowledged until the database was opened anew, and what was acknowledged is
 //! there after a kill.
 
-use std::path::Path;
-use std::process::Command;
-
-use super::cluster::{children, kill};
 use super::ledger::Ledger;
-use super::left_out;
 use super::server::{ChatServer, assert_refused, message};
-use crate::process::chat_server;
-use crate::support::{eventually, run};
+use super::strace::{Traced, under_strace};
+use crate::support::run;
 
 /// The first sync of a thread that fails. The one that starts makes fewer; the writer makes one for each commit.
 const FIRST_FAILURE: usize = 40;
@@ -19,18 +14,14 @@ const SENDS: usize = LAST_FAILURE + 20;
 
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_until_the_database_was_opened_anew() {
-    if !Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "true"])
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        return left_out("a failed sync", "strace is not installed, or may not trace");
-    }
     let folder = tempfile::tempdir().unwrap();
     let (database, trace) = (folder.path().join("chat.db"), folder.path().join("trace"));
     let url = format!("sqlite:{}", database.display());
-    let server = ChatServer::start_as(&url, failing(&trace));
-    let traced = Traced(children(&server.process.id().to_string()));
+    let failing = format!("inject=fsync,fdatasync:error=EIO:when={FIRST_FAILURE}..{LAST_FAILURE}");
+    let arguments = ["-e", "trace=fsync,fdatasync,openat", "-e", &failing];
+    let Some(command) = under_strace("a failed sync", &trace, &arguments) else { return };
+    let server = ChatServer::start_as(&url, command);
+    let traced = Traced::of(&server);
     let mut ledger = Ledger::default();
     let mut refusals = 0;
     run(async {
@@ -62,32 +53,6 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_the_database_was_opened_ane
     run(async { drop(server.sign_up("bob").await.join("general").await) });
 }
 
-/// What strace started; it outlives strace, and is killed when this is dropped.
-struct Traced(Vec<String>);
-
-impl Drop for Traced {
-    fn drop(&mut self) {
-        kill("KILL", &self.0);
-        let is_gone = || self.0.iter().all(|id| !is_alive(id)).then_some(());
-        eventually("the end of the server", is_gone);
-    }
-}
-
-/// The binary under strace, which lets some syncs of each thread fail.
-fn failing(trace: &Path) -> Command {
-    let plain = chat_server();
-    let mut command = Command::new("strace");
-    command.args(["-f", "-o"]).arg(trace);
-    command.args(["-e", "trace=fsync,fdatasync,openat", "-e"]);
-    command.arg(format!("inject=fsync,fdatasync:error=EIO:when={FIRST_FAILURE}..{LAST_FAILURE}"));
-    command.arg(plain.get_program()).env_clear();
-    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
-    }
-    command
-}
-
 /// Looks in the trace at the thread whose syncs failed: it must open the log before it syncs again. (SQLite keeps the
 /// descriptor of the database file itself as long as other connections have locks on it.)
 fn opened_anew_after_each_failure(trace: &str) -> usize {
@@ -106,9 +71,4 @@ fn opened_anew_after_each_failure(trace: &str) -> usize {
         }
     }
     failures
-}
-
-fn is_alive(id: &str) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    status.lines().any(|line| line.starts_with("State:") && !line.contains("zombie"))
 }
