@@ -5,5 +5,6 @@ mod chance;
 mod crowd;
 mod kill;
 pub(crate) mod pages;
+mod power_loss;
 mod syscalls;
 mod trace;

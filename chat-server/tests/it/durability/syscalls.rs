@@ -37,7 +37,7 @@ fn of_line(thread: u32, line: &str) -> Vec<Moment> {
         return Vec::new();
     }
     if line.starts_with("<... ") {
-        return vec![Moment::End { thread, result: result(line) }];
+        return end(thread, line).into_iter().collect();
     }
     let (name, arguments) = line.split_once('(').unwrap_or_else(|| panic!("what is {line:?}?"));
     let file = arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(file, _)| file);
@@ -46,13 +46,15 @@ fn of_line(thread: u32, line: &str) -> Vec<Moment> {
     if line.ends_with("<unfinished ...>") {
         return vec![begin];
     }
-    vec![begin, Moment::End { thread, result: result(line) }]
+    [Some(begin), end(thread, line)].into_iter().flatten().collect()
 }
 
-/// What stands behind the last equals sign; a call that the end of the process cut off answered nothing.
-fn result(line: &str) -> i64 {
+/// The answer stands behind the last equals sign. A call that the end of the process cut off has a question mark there,
+/// and did not end.
+fn end(thread: u32, line: &str) -> Option<Moment> {
     let (_, result) = line.rsplit_once(" = ").unwrap_or_else(|| panic!("what is {line:?}?"));
-    result.split(' ').next().unwrap().parse().unwrap_or(-1)
+    let result = result.split(' ').next().unwrap();
+    (result != "?").then(|| Moment::End { thread, result: result.parse().unwrap() })
 }
 
 /// All strings of a call, one behind the other, as the bytes that they were.
@@ -103,4 +105,7 @@ fn a_line_of_strace_is_read_with_the_bytes_of_its_strings() {
     else {
         panic!("a begin, and its end");
     };
+    let killed =
+        "9 fsync(9</x/chat.db-wal> <unfinished ...>\n9 <... fsync resumed>) = ?\n9 +++ killed by SIGKILL +++";
+    assert!(matches!(&moments(killed).collect::<Vec<_>>()[..], [Moment::Begin(_)]), "it never ends");
 }
