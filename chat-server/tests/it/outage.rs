@@ -3,11 +3,15 @@
 //! A deadline that is promised is asserted threefold, because the machine that runs the tests may be busy; every test
 //! prints what it measured.
 
+mod clock;
 mod cluster;
 mod descriptors;
+mod fake_clock;
+mod half_open;
 mod ledger;
 mod load;
 mod memory;
+mod namespace;
 mod postgres;
 mod presence;
 mod server;

@@ -1,6 +1,7 @@
 //! What the tests share: databases, servers and clients.
 
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod exposition;
 pub(crate) mod http;
