@@ -16,6 +16,7 @@ mod postgres;
 mod presence;
 mod server;
 mod sqlite;
+mod start;
 mod sync_error;
 
 use std::io::Write;
