@@ -16,6 +16,7 @@ mod control;
 mod drain;
 #[cfg(feature = "echo")]
 mod echo;
+mod figures;
 mod health;
 mod kill;
 mod limits;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// The acks that clients got, by key.
 #[derive(Debug, Default)]
-pub(super) struct Ledger(HashMap<String, Value>);
+pub(crate) struct Ledger(HashMap<String, Value>);
 
 #[derive(Debug, QueryableByName)]
 struct Row {
@@ -31,7 +31,7 @@ const ROWS: &str = "SELECT room.name AS room, room.last_seq, message.seq, messag
 
 impl Ledger {
     /// Notes an ack. A second one of the same key must be the same.
-    pub(super) fn note(&mut self, key: &str, ack: &Value) {
+    pub(crate) fn note(&mut self, key: &str, ack: &Value) {
         assert_eq!(ack["type"], "ack", "{key}: {ack}");
         let mut ack = ack.clone();
         ack.as_object_mut().unwrap().remove("re");
@@ -39,13 +39,13 @@ impl Ledger {
         assert_eq!(*first, ack, "{key}: the retry gets the first ack");
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Every acknowledged message is stored once, under the number and the id that were told; no key is there twice;
     /// each room's numbers are 1, 2, 3 … up to its counter.
-    pub(super) fn check(&self, url: &str) {
+    pub(crate) fn check(&self, url: &str) {
         let rows = rows(url);
         let mut stored: HashMap<&str, &Row> = HashMap::new();
         let mut rooms: BTreeMap<&str, (i64, i64)> = BTreeMap::new();

@@ -28,19 +28,19 @@ const LIMITS: [&str; 7] = [
 ];
 
 /// A running binary with its limits off.
-pub(super) struct ChatServer {
-    pub(super) process: Process,
+pub(crate) struct ChatServer {
+    pub(crate) process: Process,
     _folder: TempDir,
 }
 
 impl ChatServer {
     /// Starts it on a database.
-    pub(super) fn start(url: &str) -> Self {
+    pub(crate) fn start(url: &str) -> Self {
         Self::start_as(url, chat_server())
     }
 
     /// Starts it by another command.
-    pub(super) fn start_as(url: &str, mut command: Command) -> Self {
+    pub(crate) fn start_as(url: &str, mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         command.envs(LIMITS.map(|name| (format!("CHAT_LIMIT_{name}"), "0")));
         command
@@ -52,29 +52,29 @@ impl ChatServer {
     }
 
     /// Registers somebody, and connects.
-    pub(super) async fn sign_up(&self, name: &str) -> Client {
+    pub(crate) async fn sign_up(&self, name: &str) -> Client {
         let token = sign_up(self.process.address, name).await;
         Client::with_bearer(self.process.address, &token).await
     }
 
     /// Whether it says of itself that it can serve.
-    pub(super) async fn readiness(&self) -> (u16, Value) {
+    pub(crate) async fn readiness(&self) -> (u16, Value) {
         let answer = http::get(self.process.address, "/readyz", &[]).await;
         (answer.status, answer.json())
     }
 
     /// What it has logged so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.process.log()
     }
 
     /// How many file descriptors it holds.
-    pub(super) fn descriptors(&self) -> usize {
+    pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(self.proc("fd")).unwrap().count()
     }
 
     /// The processor time that it has taken.
-    pub(super) fn processor_time(&self) -> Duration {
+    pub(crate) fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
         // Behind the name, which stands in brackets, user and system time are the 12th and 13th fields.
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -83,7 +83,7 @@ impl ChatServer {
     }
 
     /// Lets the greatest memory count from now on.
-    pub(super) fn forget_memory_peak(&self) {
+    pub(crate) fn forget_memory_peak(&self) {
         std::fs::write(self.proc("clear_refs"), "5").unwrap();
     }
 
@@ -93,12 +93,12 @@ impl ChatServer {
 }
 
 /// A send; the body is the key.
-pub(super) fn message(room: &str, key: &str) -> Value {
+pub(crate) fn message(room: &str, key: &str) -> Value {
     json!({"type": "send_message", "room": room, "body": key, "key": key})
 }
 
 /// Tries a send again until it is acknowledged; anything but a refusal that asks for it is wrong.
-pub(super) async fn until_acknowledged(client: &mut Client, send: &Value) -> Value {
+pub(crate) async fn until_acknowledged(client: &mut Client, send: &Value) -> Value {
     let acknowledged = async {
         loop {
             let answer = client.ask(send.clone()).await;
@@ -114,14 +114,14 @@ pub(super) async fn until_acknowledged(client: &mut Client, send: &Value) -> Val
 }
 
 /// Asks, and wants to be refused in time, by that name and with a time to try again; says how long it took.
-pub(super) async fn refused(code: &str, client: &mut Client, request: Value) -> Duration {
+pub(crate) async fn refused(code: &str, client: &mut Client, request: Value) -> Duration {
     let (took, answer) = timed(client.ask(request)).await;
     assert_refused(code, &answer);
     assert!(took < ANSWER * LENIENCE, "after {took:?}: {answer}");
     took
 }
 
-pub(super) fn assert_refused(code: &str, answer: &Value) {
+pub(crate) fn assert_refused(code: &str, answer: &Value) {
     assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{answer}");
     assert!(answer["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{answer}");
 }

@@ -1,8 +1,8 @@
 //! Many people with open sessions, made past every server: to hash their passwords would take longer than a test.
 
 use chat_domain::{
-    AddRoom, Command, DisplayName, OpenSession, Outcome, RegisterUser, RoomDescription, RoomName, Timestamp,
-    TokenHash, UserId, Username,
+    AddRoom, Body, Command, DisplayName, JoinRoom, MessageKey, OpenSession, Outcome, RegisterUser, Room,
+    RoomDescription, RoomName, SendMessage, Timestamp, TokenHash, UserId, Username,
 };
 use chat_store::{Store, StoreOptions, commit, migrations};
 use data_encoding::BASE64URL_NOPAD;
@@ -12,7 +12,7 @@ use sha2::Sha256;
 /// The secret key of the servers whose sessions are made here.
 pub(crate) const SECRET: &str = "a secret of the tests";
 /// When everything is made.
-const NOW: Timestamp = Timestamp::from_unix_ms(1_000);
+const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 /// When the sessions were last seen, and until when they last: later than any server of the tests runs.
 const SEEN_AT: Timestamp = Timestamp::from_unix_ms(8_000_000_000_000);
 const LIFETIME_MS: i64 = 9_000_000_000_000;
@@ -50,16 +50,32 @@ pub(crate) fn people(store: &Store, names: impl IntoIterator<Item = String>) -> 
 }
 
 /// Adds rooms that don't say who comes and goes.
-pub(crate) fn rooms(store: &Store, names: impl IntoIterator<Item = String>) {
-    for name in names {
+pub(crate) fn rooms(store: &Store, names: impl IntoIterator<Item = String>) -> Vec<Room> {
+    let add = |name: String| {
         let (name, description) = (RoomName::new(name).unwrap(), RoomDescription::default());
         let request = AddRoom { name, description, announces_members: false };
-        store.write(|repository| chat_domain::add_room(repository, NOW, request.clone())).unwrap();
-    }
+        store.write(|repository| chat_domain::add_room(repository, NOW, request.clone())).unwrap()
+    };
+    names.into_iter().map(add).collect()
+}
+
+/// Makes people members of a room.
+pub(crate) fn join(store: &Store, people: &[Person], room: &Room) {
+    let join = |person: &Person| Command::JoinRoom(JoinRoom { user_id: person.id, room_id: room.id });
+    commit_all(store, people.iter().map(join));
+}
+
+/// Somebody says so much in a room; the texts are the keys.
+pub(crate) fn say(store: &Store, person: &Person, room: &Room, keys: impl IntoIterator<Item = String>) {
+    let send = |key: String| {
+        let (body, key) = (Body::new(&*key).unwrap(), MessageKey::new(key).unwrap());
+        Command::SendMessage(SendMessage { user_id: person.id, room_id: room.id, body, key })
+    };
+    commit_all(store, keys.into_iter().map(send));
 }
 
 /// Commits many commands, all of which must succeed.
-pub(crate) fn commit_all(store: &Store, commands: impl IntoIterator<Item = Command>) -> Vec<Outcome> {
+fn commit_all(store: &Store, commands: impl IntoIterator<Item = Command>) -> Vec<Outcome> {
     let mut commands: Vec<(Command, ())> = commands.into_iter().map(|command| (command, ())).collect();
     let mut outcomes = Vec::new();
     while !commands.is_empty() {
