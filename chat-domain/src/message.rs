@@ -1,6 +1,6 @@
 //! Messages: what was said, in which place of the room's order.
 
-use crate::limits::{BODY_BYTES_MAX, KEY_CHARS_MAX};
+use crate::limits::{BODY_BYTES_MAX, KEY_CHARS_MAX, usize_of};
 use crate::text::{check_characters, check_length, is_visible, validated_text};
 use crate::{MessageId, RoomId, Seq, Timestamp, UserId, UserSummary, ValueError};
 
@@ -111,17 +111,38 @@ pub struct Message {
     pub key: Option<MessageKey>,
 }
 
-/// What one message costs in a page beside its text: the fields' names, the longest names, numbers and a key.
-const PAGE_MESSAGE_OVERHEAD_BYTES: usize = 640;
+/// What the names of a message's fields and the marks between them cost in a page, at most.
+const PAGE_FIELDS_BYTES: usize = 160;
 
 impl Message {
-    /// An upper bound of this message's size in a page, in bytes, whatever plain text format carries it:
-    /// the text with every escaped character counted twice, and an allowance for the other fields.
+    /// An upper bound of this message's size in a page, in bytes, whatever plain text format carries it: numbers are
+    /// written out, and what may have to be escaped in a text counts twice. It is close, so that many short messages
+    /// fit into one answer.
     #[must_use]
     pub fn page_bytes(&self) -> usize {
-        let escaped = self.body.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count();
-        self.body.len() + escaped + PAGE_MESSAGE_OVERHEAD_BYTES
+        let (user_id, username, display_name) = self.author.as_ref().map_or((0, "", ""), |author| {
+            (author.id.get(), author.username.as_str(), author.display_name.as_str())
+        });
+        let edited_at = self.edited_at.map_or(0, Timestamp::unix_ms);
+        let (seq, changed_seq, created_at) =
+            (self.seq.get(), self.changed_seq.get(), self.created_at.unix_ms());
+        let numbers = [self.id.get(), seq, changed_seq, user_id, created_at, edited_at];
+        let key = self.key.as_ref().map_or("", MessageKey::as_str);
+        let texts = [&self.body, username, display_name, key];
+        PAGE_FIELDS_BYTES
+            + numbers.into_iter().map(digits).sum::<usize>()
+            + texts.into_iter().map(escaped_bytes).sum::<usize>()
     }
+}
+
+/// How long a number is when it is written out.
+fn digits(number: i64) -> usize {
+    let digits = number.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
+    usize::from(number < 0) + usize_of(digits)
+}
+
+fn escaped_bytes(text: &str) -> usize {
+    text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count()
 }
 
 /// A message that has its number and waits to be stored.

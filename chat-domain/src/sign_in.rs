@@ -109,14 +109,15 @@ pub fn open_session<R: Repository + ?Sized>(
     let unseen_since = request.seen_at.plus_ms(-request.idle_ms);
     repository.remove_ended_sessions(request.seen_at, unseen_since, SESSIONS_REMOVED_MAX)?;
     make_room(repository, now, user_id)?;
+    // A clock that was set back must not make it seem unseen, or over before it begins.
+    let begins_at = now.max(request.seen_at);
     Ok(repository.add_session(&NewSession {
         user_id,
         token_hash: request.token_hash,
         device: request.device.clone(),
         created_at: now,
-        // A clock that was set back must not make it seem unseen.
-        last_seen_at: now.max(request.seen_at),
-        expires_at: now.plus_ms(request.lifetime_ms),
+        last_seen_at: begins_at,
+        expires_at: begins_at.plus_ms(request.lifetime_ms),
     })?)
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -10,6 +11,10 @@ use crate::migrations::private_options;
 
 /// What the lock of a database file has behind the database's name.
 const DATABASE_LOCK_SUFFIX: &str = ".server.lock";
+
+/// How often the name of a lock's holder is read, at most, and how long after the last time.
+const NAME_READS_MAX: u32 = 50;
+const NAME_READ_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Why a lock could not be taken.
 #[derive(Debug, Error)]
@@ -40,9 +45,7 @@ pub fn hold(path: &Path, holder: &str) -> Result<File, HoldError> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder)?;
-            return Err(HoldError::Held { holder: holder.trim().to_owned() });
+            return Err(HoldError::Held { holder: name_of_holder(&mut file)? });
         }
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
@@ -50,6 +53,28 @@ pub fn hold(path: &Path, holder: &str) -> Result<File, HoldError> {
     file.rewind()?;
     writeln!(file, "{holder}")?;
     Ok(file)
+}
+
+/// What the holder wrote of itself. Of one that has just taken the lock nothing stands there yet, or still the name of
+/// the one before: a name counts that stays.
+fn name_of_holder(file: &mut File) -> std::io::Result<String> {
+    let mut before = String::new();
+    for _ in 0..NAME_READS_MAX {
+        let mut name = String::new();
+        file.rewind()?;
+        file.read_to_string(&mut name)?;
+        if name.ends_with('\n') && name == before {
+            break;
+        }
+        before = name;
+        pause(NAME_READ_INTERVAL);
+    }
+    Ok(before.trim().to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing tells when another program has written")]
+fn pause(interval: Duration) {
+    std::thread::sleep(interval);
 }
 
 /// A file in the same folder, whose name goes on after that of the first.

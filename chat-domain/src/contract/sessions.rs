@@ -218,11 +218,12 @@ pub(super) fn ended_sessions_are_removed<S: Store>(store: &mut S) {
     assert_eq!(left.len(), 1, "who signs in clears up");
     let mut open_by_a_clock_that_jumped = |number: u8, now: i64| {
         let request = opening(&ann, number, 10 + IDLE_MS * 2);
-        run(store, |repository| open_session(repository, at(now), &request)).unwrap().last_seen_at
+        let opened = run(store, |repository| open_session(repository, at(now), &request)).unwrap();
+        (opened.last_seen_at, opened.expires_at)
     };
     let seen_at = at(10 + IDLE_MS * 2);
-    assert_eq!(open_by_a_clock_that_jumped(8, 0), seen_at);
-    assert_eq!(open_by_a_clock_that_jumped(9, 1_000_000), at(1_000_000));
+    assert_eq!(open_by_a_clock_that_jumped(8, 0), (seen_at, seen_at.plus_ms(LIFETIME_MS)));
+    assert_eq!(open_by_a_clock_that_jumped(9, 1_000_000), (at(1_000_000), at(1_000_000 + LIFETIME_MS)));
     let left = run(store, |repository| repository.list_sessions(ann.id, 10)).unwrap();
     assert_eq!(left.len(), 3, "it ends no session");
 }

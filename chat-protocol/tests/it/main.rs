@@ -6,3 +6,4 @@ mod client;
 mod document;
 mod examples;
 mod golden;
+mod page_bytes;

@@ -3,15 +3,21 @@
 //! A deadline that is promised is asserted threefold, because the machine that runs the tests may be busy; every test
 //! prints what it measured.
 
+mod bad_network;
+mod clock;
 mod cluster;
 mod descriptors;
+mod fake_clock;
+mod half_open;
 pub(crate) mod ledger;
 mod load;
 mod memory;
+mod namespace;
 mod postgres;
 mod presence;
 pub(crate) mod server;
 mod sqlite;
+mod start;
 pub(crate) mod strace;
 mod sync_error;
 
@@ -26,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// Within which sends work again once the database is back.
 const RECOVERY: Duration = Duration::from_secs(2);
 /// How much later than promised something may come on a busy machine before a test fails.
-const LENIENCE: u32 = 3;
+pub(crate) const LENIENCE: u32 = 3;
 
 /// Says past the test runner's capture, which hides what a passing test prints, that a test was left out.
 pub(crate) fn left_out(test: &str, why: &str) {

@@ -25,14 +25,20 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|(_, log)| panic!("it did not start: {log}"))
+    }
+
+    /// Starts the binary and waits until it says where it listens, or ends: with which exit code and log.
+    pub(crate) fn try_start(command: &mut Command) -> Result<Self, (Option<i32>, String)> {
         let log = NamedTempFile::new().unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(address) = line.trim().strip_prefix("listening on http://") else {
-            panic!("it did not start: {line}{}", std::fs::read_to_string(log.path()).unwrap());
+            let status = child.wait().unwrap();
+            return Err((status.code(), std::fs::read_to_string(log.path()).unwrap()));
         };
-        Self { address: address.parse().unwrap(), child, log }
+        Ok(Self { address: address.parse().unwrap(), child, log })
     }
 
     /// The id of the process.
@@ -100,9 +106,12 @@ impl Drop for Process {
     }
 }
 
-/// The binary on a free port, with nothing of this machine's environment.
+/// The binary on a free port, with nothing of this machine's environment. `CHAT_SERVER_BIN` names another one, such as a
+/// release build whose figures are to be measured.
 pub(crate) fn chat_server() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
+    let binary =
+        std::env::var_os("CHAT_SERVER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_chat-server").into());
+    let mut command = Command::new(binary);
     command.env_clear().env("CHAT_BIND", "127.0.0.1:0").env("CHAT_LOG", "debug");
     command
 }

@@ -1,9 +1,12 @@
 //! What the tests share: databases, servers and clients.
 
+pub(crate) mod bad_network;
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod exposition;
 pub(crate) mod http;
+pub(crate) mod line;
 pub(crate) mod proxy;
 pub(crate) mod server;
 

@@ -47,12 +47,17 @@ impl Client {
 
     /// Opens a WebSocket at an address with some headers.
     pub(crate) async fn open(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, Error> {
+        Self::over(TcpStream::connect(address).await?, headers).await
+    }
+
+    /// Opens a WebSocket with some headers over a connection that is there.
+    pub(crate) async fn over(stream: TcpStream, headers: &[(&str, &str)]) -> Result<Self, Error> {
+        let address = stream.peer_addr()?;
         let mut request = format!("ws://{address}/ws").into_client_request()?;
         for (name, value) in headers {
             let name = HeaderName::try_from(*name).unwrap();
             request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
         }
-        let stream = TcpStream::connect(address).await?;
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
         Ok(Self { socket, next_id: 1, unread: VecDeque::new() })
     }
