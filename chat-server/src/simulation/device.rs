@@ -234,7 +234,7 @@ impl Device {
                     Ok(None) => {}
                     Ok(Some(came)) => {
                         (heard_at, is_pinged) = (self.now(), false);
-                        bytes.extend(came);
+                        bytes.extend_from_slice(&came);
                     }
                 },
                 () = tokio::time::sleep(Duration::from_millis(RETRY_MS)) => {}

@@ -58,7 +58,8 @@ pub(super) fn next(held: &mut Vec<u8>) -> Result<Option<Frame>, String> {
     if held.len() < header + length {
         return Ok(None);
     }
-    let payload: Vec<u8> = held.drain(..header + length).skip(header).collect();
+    let payload = held[header..header + length].to_vec();
+    held.drain(..header + length);
     Ok(Some(match first & 0xf {
         TEXT => Frame::Text(String::from_utf8(payload).map_err(|error| error.to_string())?),
         CLOSE => Frame::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
