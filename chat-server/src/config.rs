@@ -11,11 +11,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chat_store::DatabaseUrl;
+use chat_store::secret_key::SecretKey;
 use clap::{Parser, ValueEnum};
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
-use crate::secret::{MetricsToken, SecretKey};
+use crate::metrics_token::MetricsToken;
 
 pub use doc::settings_document;
 pub use invocation::{ConfigTask, Invocation};

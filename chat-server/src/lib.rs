@@ -21,13 +21,13 @@ mod frame;
 mod handlers;
 mod http;
 mod logging;
+mod metrics_token;
 mod node;
 mod origins;
 mod passwords;
 mod printable;
 mod process;
 mod random;
-mod secret;
 mod security_log;
 mod server;
 mod shard;
@@ -35,15 +35,15 @@ mod shard;
 mod simulation;
 mod store_access;
 mod survive;
-mod tokens;
 
+pub use chat_store::secret_key::SecretKey;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     Config, ConfigError, ConfigTask, Invocation, Limits, LogFormat, Registration, Settings, Timers,
     settings_document,
 };
 pub use logging::start_log;
+pub use metrics_token::MetricsToken;
 pub use process::raise_open_files;
-pub use secret::{MetricsToken, SecretKey};
 pub use server::{Server, StartError, Stopped};
 pub use survive::log_panic;

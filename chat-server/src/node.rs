@@ -19,6 +19,7 @@ use chat_domain::{
 };
 use chat_protocol::ServerEvent;
 use chat_protocol::events::UserTyping;
+use chat_store::tokens::Tokens;
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ use crate::config::{Limits, Registration, Timers};
 use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::frame;
+use crate::metrics_token::MetricsToken;
 use crate::node::connections::Connections;
 use crate::node::metrics::Metrics;
 use crate::node::presence::Presence;
@@ -36,11 +38,9 @@ use crate::node::visitors::Visitors;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::random::Chance;
-use crate::secret::MetricsToken;
 use crate::security_log::RefusalLog;
 use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreAccess, Ticket};
-use crate::tokens::Tokens;
 
 /// What all shards of this node share. The locks inside are held for a look-up, never across a wait, and never two
 /// at once.

@@ -4,7 +4,7 @@
 ///
 /// # Errors
 /// If the operating system has none, which no current one says after its start.
-pub(crate) fn bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+fn bytes<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
     Ok(bytes)

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use chat_domain::{ControlSeq, Repository, RepositoryError, Room, Timestamp, TypingBoard, add_default_rooms};
 use chat_store::password::{PasswordHasher, PasswordParams};
+use chat_store::secret_key::SecretKey;
+use chat_store::tokens::Tokens;
 use chat_store::{Store, StoreOptions, Transactions, WorkerPool, Writer, WriterOptions, migrations};
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -29,13 +31,11 @@ use crate::node::tops::Tops;
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::random::SystemChance;
-use crate::secret::SecretKey;
 use crate::security_log::RefusalLog;
 use crate::shard::Shard;
 use crate::shard::dispatcher;
 use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreThreads, Ticket};
-use crate::tokens::Tokens;
 
 /// Shards, each with a thread. The code knows of several; one is enough until measurements say otherwise.
 const SHARDS: usize = 1;

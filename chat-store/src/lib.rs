@@ -2,14 +2,16 @@
 //!
 //! [`Store::open`] opens the database that a [`DatabaseUrl`] names; [`Store::read`] and [`Store::write`] run use
 //! cases of `chat-domain` in one transaction each. The [`Writer`] commits durable commands in groups;
-//! [`WorkerPool`] holds the threads for everything else that blocks, such as [`password`] hashing. Everything here
-//! is synchronous and knows nothing of the wire.
+//! [`WorkerPool`] holds the threads for everything else that blocks, such as [`password`] hashing; [`tokens`] are what
+//! signed-in devices hold. Everything here is synchronous and knows nothing of the wire.
 #![forbid(unsafe_code)]
 
 pub mod backup;
 pub mod lock_file;
 pub mod migrations;
 pub mod password;
+pub mod secret_key;
+pub mod tokens;
 
 mod any_connection;
 mod batch_postgres;

@@ -15,6 +15,8 @@ use chat_domain::{
 };
 use chat_protocol::CloseCode;
 use chat_protocol::events::Ack;
+use chat_store::secret_key::SecretKey;
+use chat_store::tokens::Tokens;
 use clap::Parser;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
@@ -29,13 +31,11 @@ use crate::config::{Config, Settings};
 use crate::connection::{Admission, serve};
 use crate::control::{run_control_log, run_ephemeral, run_upkeep};
 use crate::node::Node;
-use crate::secret::SecretKey;
 use crate::server::{new_node, prepare};
 use crate::shard::inbox::ShardEvent;
 use crate::shard::outbox::{OUTBOX_BYTES_MAX, READ_BYTES_MAX};
 use crate::shard::{Shard, dispatcher};
 use crate::store_access::{StoreAccess, Ticket};
-use crate::tokens::Tokens;
 
 const SECRET: &str = "of a simulation";
 /// Connections that may wait to be served.

@@ -1,35 +1,45 @@
 //! Session tokens: 256 random bits for the client, a keyed hash of them for the store.
 
+use std::io;
+
 use chat_domain::TokenHash;
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::random;
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 
-/// Makes tokens and hashes them under the server's secret.
-pub(crate) struct Tokens {
+/// Makes tokens and hashes them under the secret that all programs on one database share.
+#[derive(Debug)]
+pub struct Tokens {
     key: SecretKey,
 }
 
-/// Characters in a token: 32 bytes in base64url.
+/// Bytes of chance in a token.
+const TOKEN_BYTES: usize = 32;
+/// Characters in a token: its bytes in base64url.
 const TOKEN_CHARS: usize = 43;
 
 impl Tokens {
-    pub(crate) const fn new(key: SecretKey) -> Self {
+    /// Tokens under a secret.
+    #[must_use]
+    pub const fn new(key: SecretKey) -> Self {
         Self { key }
     }
 
-    /// Draws a token.
-    pub(crate) fn draw(&self) -> std::io::Result<(String, TokenHash)> {
-        let token = BASE64URL_NOPAD.encode(&random::bytes::<32>()?);
-        let hash = self.keyed_hash(&token).ok_or_else(|| std::io::Error::other("no hash of a token"))?;
+    /// Draws a token; gives the hash along under which the store will know it.
+    ///
+    /// # Errors
+    /// If the operating system has no random bytes, which no current one says after its start.
+    pub fn draw(&self) -> io::Result<(String, TokenHash)> {
+        let token = BASE64URL_NOPAD.encode(&random::<TOKEN_BYTES>()?);
+        let hash = self.keyed_hash(&token).ok_or_else(|| io::Error::other("no hash of a token"))?;
         Ok((token, hash))
     }
 
     /// The hash under which the store may know a token; `None` if it can't be one of ours.
-    pub(crate) fn hash(&self, token: &str) -> Option<TokenHash> {
+    #[must_use]
+    pub fn hash(&self, token: &str) -> Option<TokenHash> {
         (token.len() == TOKEN_CHARS).then(|| self.keyed_hash(token)).flatten()
     }
 
@@ -38,6 +48,13 @@ impl Tokens {
         mac.update(token.as_bytes());
         Some(TokenHash::new(mac.finalize().into_bytes().into()))
     }
+}
+
+/// Random bytes of the operating system.
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
