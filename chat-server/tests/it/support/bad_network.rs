@@ -107,7 +107,13 @@ async fn carry(mut near: TcpStream, server: SocketAddr, weather: Arc<Weather>) {
         }
     };
     if let (Some(fate), false) = (fate, is_good) {
-        weather.fates[fate as usize].fetch_add(1, Ordering::Relaxed);
+        let [finished, reset, silent] = &weather.fates;
+        let count = match fate {
+            Fate::Finished => finished,
+            Fate::Reset => reset,
+            Fate::Silent => silent,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
     match fate {
         Some(Fate::Finished) => {
