@@ -18,7 +18,6 @@ mod drain;
 mod durability;
 #[cfg(feature = "echo")]
 mod echo;
-mod figures;
 mod health;
 mod limits;
 mod log;

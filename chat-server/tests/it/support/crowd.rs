@@ -1,8 +1,7 @@
 //! Many people with open sessions, made past every server: to hash their passwords would take longer than a test.
 
 use chat_domain::{
-    AddRoom, Body, Command, DisplayName, JoinRoom, MessageKey, OpenSession, Outcome, RegisterUser, Room,
-    RoomDescription, RoomName, SendMessage, Timestamp, TokenHash, UserId, Username,
+    Command, DisplayName, OpenSession, Outcome, RegisterUser, Timestamp, TokenHash, UserId, Username,
 };
 use chat_store::{Store, StoreOptions, commit, migrations};
 use data_encoding::BASE64URL_NOPAD;
@@ -47,31 +46,6 @@ pub(crate) fn people(store: &Store, names: impl IntoIterator<Item = String>) -> 
     let people: Vec<Person> = ids.map(|id| Person { id, token: token_of(id) }).collect();
     commit_all(store, people.iter().map(open_session));
     people
-}
-
-/// Adds rooms that don't say who comes and goes.
-pub(crate) fn rooms(store: &Store, names: impl IntoIterator<Item = String>) -> Vec<Room> {
-    let add = |name: String| {
-        let (name, description) = (RoomName::new(name).unwrap(), RoomDescription::default());
-        let request = AddRoom { name, description, announces_members: false };
-        store.write(|repository| chat_domain::add_room(repository, NOW, request.clone())).unwrap()
-    };
-    names.into_iter().map(add).collect()
-}
-
-/// Makes people members of a room.
-pub(crate) fn join(store: &Store, people: &[Person], room: &Room) {
-    let join = |person: &Person| Command::JoinRoom(JoinRoom { user_id: person.id, room_id: room.id });
-    commit_all(store, people.iter().map(join));
-}
-
-/// Somebody says so much in a room; the texts are the keys.
-pub(crate) fn say(store: &Store, person: &Person, room: &Room, keys: impl IntoIterator<Item = String>) {
-    let send = |key: String| {
-        let (body, key) = (Body::new(&*key).unwrap(), MessageKey::new(key).unwrap());
-        Command::SendMessage(SendMessage { user_id: person.id, room_id: room.id, body, key })
-    };
-    commit_all(store, keys.into_iter().map(send));
 }
 
 /// Commits many commands, all of which must succeed.
