@@ -12,6 +12,7 @@ use std::time::Duration;
 use chat_domain::{MemoryRepository, Message, Repository, RepositoryError, RoomName, Seq, Timestamp};
 use chat_store::Transactions;
 use chat_store::password::{PasswordHasher, PasswordParams};
+use chat_store::tokens::Tokens;
 use clap::Parser;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
@@ -27,7 +28,7 @@ use crate::control::{run_control_log, run_ephemeral, run_upkeep};
 use crate::passwords::Passwords;
 use crate::server::{new_node_with, prepare};
 use crate::shard::{Shard, dispatcher};
-use crate::tokens::Tokens;
+
 use crate::{http, random};
 
 /// When every run begins, in Unix milliseconds.

@@ -11,8 +11,7 @@ use chat_domain::{
     send_message,
 };
 use chat_store::password::PasswordHasher;
-
-use crate::tokens::Tokens;
+use chat_store::tokens::Tokens;
 
 /// Messages that stand in `general`.
 const MESSAGES: usize = 3;
