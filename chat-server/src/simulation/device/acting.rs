@@ -31,16 +31,23 @@ impl Device {
         if is_changed && !self.world.is_stored(self.user_id, &key) {
             return;
         }
-        let asked =
-            if is_changed { Asked::Clash(room.clone(), key.clone()) } else { Asked::Send(key.clone(), body) };
+        let asked = if is_changed {
+            Asked::Clash(room.clone(), key.clone())
+        } else {
+            Asked::Send(self.sending(key.clone(), body))
+        };
         self.ask(ClientEvent::SendMessage(SendMessage { room, body: Body::new(sent).unwrap(), key }), asked);
     }
 
+    /// Marks everything as read, or only what came long ago.
     pub(in crate::simulation) fn mark_read(&self, room: &RoomName) {
         let last = self.views.borrow()[room].last();
         if last > 0 {
-            let event = MarkRead { room: room.clone(), seq: Seq::new(last) };
-            self.ask(ClientEvent::MarkRead(event), Asked::Mark(room.clone(), last));
+            let chance = &self.world.chance;
+            let earlier = i64::try_from(chance.below(usize::try_from(last).unwrap())).unwrap();
+            let seq = if chance.one_in(3) { 1 + earlier } else { last };
+            let event = MarkRead { room: room.clone(), seq: Seq::new(seq) };
+            self.ask(ClientEvent::MarkRead(event), Asked::Mark(room.clone(), seq));
         }
     }
 
@@ -68,6 +75,23 @@ impl Device {
         if self.link.borrow().is_some() {
             self.departure.set(Some(departure));
             self.poke.notify_one();
+        }
+    }
+
+    /// Goes offline and loses some of what it holds, as a device does that was away for long.
+    pub(in crate::simulation) fn depart_and_forget(&self) {
+        if self.link.borrow().is_some() {
+            self.is_forgetful.set(true);
+            self.depart(Departure::Drop);
+        } else {
+            self.forget();
+        }
+    }
+
+    pub(super) fn forget(&self) {
+        for view in self.views.borrow_mut().values_mut() {
+            let kept = self.world.chance.below(usize::try_from(view.last()).unwrap() + 1);
+            view.forget_after(i64::try_from(kept).unwrap());
         }
     }
 
@@ -128,6 +152,12 @@ impl Device {
             self.ask(ClientEvent::GetHistory(event), Asked::History);
         }
         !before.is_empty()
+    }
+
+    /// Whether it hears a room, and more than a resume carries could not have passed it by.
+    pub(in crate::simulation) fn hears(&self, room: &RoomName) -> bool {
+        let views = self.views.borrow();
+        self.is_connected.get() && views[room].is_live && !views[room].must_resume
     }
 
     pub(in crate::simulation) fn marked(&self) -> BTreeMap<RoomName, i64> {
