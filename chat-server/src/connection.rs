@@ -3,6 +3,7 @@
 mod admission;
 #[cfg(feature = "echo")]
 mod echo;
+mod headers;
 mod io;
 mod reader;
 pub(crate) mod socket;

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_domain::{Rate, TokenBucket};
 use chat_protocol::CloseCode;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -17,6 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use crate::connection::admission::{Admission, admit};
 #[cfg(feature = "echo")]
 use crate::connection::echo::echo_all;
+use crate::connection::headers::BadFrame;
 use crate::connection::io::ReaderIo;
 use crate::connection::socket::SocketWriter;
 use crate::handlers::{self, Legibility};
@@ -28,9 +28,6 @@ use crate::survive::survive;
 const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// Bytes that a client may still send while its connection is closed, at most.
 const FAREWELL_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Control frames and illegible ones that a client may send: so many at once, and so many per ten seconds.
-const NUISANCES: Rate = Rate::new(1_000, 10_000);
 
 /// What comes from a client.
 pub(crate) enum Incoming {
@@ -51,8 +48,6 @@ pub(crate) struct Reader<R, W> {
     wake: Rc<Notify>,
     /// Bytes that may wait to be written; above them nothing is read.
     queue_bytes_max: usize,
-    /// How many frames that ask for nothing may still come.
-    nuisances: TokenBucket,
     /// Whether the client's frames can still be read: not after one that breaks the protocol.
     is_sound: bool,
 }
@@ -81,11 +76,10 @@ pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
         .write_buffer_size(0)
         .max_message_size(Some(bounds.message_bytes))
         .max_frame_size(Some(bounds.message_bytes));
-    let io = ReaderIo { reader, shard: Rc::clone(&shard), key };
-    let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
-    let nuisances = TokenBucket::new(NUISANCES, shard.node.clock.now());
+    let io = ReaderIo::new(reader, leftover, bounds.message_bytes, (Rc::clone(&shard), key));
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let queue_bytes_max = bounds.queue_bytes;
-    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, nuisances, is_sound: true };
+    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, is_sound: true };
     // Boxed, so that the idle connection's task doesn't keep their size.
     let work = async {
         #[cfg(feature = "echo")]
@@ -181,8 +175,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     /// Counts a frame that asks for nothing: a control frame, or one that can't be read. The code to close with, if
     /// there are too many of them.
     pub(crate) fn count_nuisance(&mut self) -> Result<(), Option<CloseCode>> {
-        let now = self.shard.node.clock.now();
-        self.nuisances.take(NUISANCES, now).map_err(|_| Some(CloseCode::Policy))
+        if self.socket.get_mut().bear_nuisance() { Ok(()) } else { Err(Some(CloseCode::Policy)) }
     }
 
     /// Notes that something came.
@@ -239,9 +232,14 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     }
 }
 
-/// The code that answers what the WebSocket library found wrong; `None` if nobody is there to read it.
+/// The code that answers what was found wrong; `None` if nobody is there to read it.
 fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
+        Error::Io(error) => match error.get_ref()?.downcast_ref()? {
+            BadFrame::Malformed => Some(CloseCode::ProtocolError),
+            BadFrame::TooBig => Some(CloseCode::TooBig),
+            BadFrame::Nuisance => Some(CloseCode::Policy),
+        },
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         Error::Protocol(_) => Some(CloseCode::ProtocolError),
         Error::Utf8(_) => Some(CloseCode::InvalidUtf8),
