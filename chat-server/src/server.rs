@@ -228,11 +228,24 @@ pub(crate) fn new_node(
     epoch: String,
     warnings: Vec<String>,
 ) -> Result<Node, StartError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let passwords = Passwords::new(PasswordHasher::new(PasswordParams::default()), cores);
+    new_node_with(passwords, config, address, clock, epoch, warnings)
+}
+
+/// A node whose passwords are hashed in another way.
+pub(crate) fn new_node_with(
+    passwords: Passwords,
+    config: &Config,
+    address: SocketAddr,
+    clock: Arc<dyn Clock>,
+    epoch: String,
+    warnings: Vec<String>,
+) -> Result<Node, StartError> {
     let secret = match &config.secret_key {
         Some(secret) => secret.clone(),
         None => SecretKey::of_data_dir(&config.data_dir)?,
     };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Node {
         clock: Arc::clone(&clock),
         chance: Box::new(SystemChance),
@@ -247,7 +260,7 @@ pub(crate) fn new_node(
         trusted_proxies: config.trusted_proxies.clone(),
         epoch,
         tokens: Tokens::new(secret),
-        passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores),
+        passwords,
         directory: Directory::default(),
         connections: Connections::default(),
         presence: Presence::new(config.timers.presence_grace_ms, clock),
