@@ -20,6 +20,7 @@ mod failure;
 mod frame;
 mod handlers;
 mod http;
+mod listener;
 mod logging;
 mod metrics_token;
 mod node;
@@ -42,6 +43,7 @@ pub use config::{
     Config, ConfigError, ConfigTask, Invocation, Limits, LogFormat, Registration, Settings, Timers,
     settings_document,
 };
+pub use listener::listen;
 pub use logging::start_log;
 pub use metrics_token::MetricsToken;
 pub use process::raise_open_files;

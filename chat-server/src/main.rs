@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use chat_server::{
-    Config, ConfigTask, Invocation, LogFormat, Registration, Server, Settings, Stopped, settings_document,
+    Config, ConfigTask, Invocation, LogFormat, Registration, Server, Settings, Stopped, listen,
+    settings_document,
 };
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -60,7 +61,7 @@ fn serve(invocation: &Invocation) -> ExitCode {
 
 fn run(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
     chat_server::raise_open_files(config.limits.connections);
-    let listener = TcpListener::bind(config.bind).map_err(|error| format!("{}: {error}", config.bind))?;
+    let listener = listen(config.bind).map_err(|error| format!("{}: {error}", config.bind))?;
     let (registration, has_public_url) = (config.registration, config.public_url.is_some());
     let mut signals = Signals::new()?;
     let server = Server::start(config, listener)?;
