@@ -127,6 +127,9 @@ impl Client {
         if let Some(error) = failed {
             return Err(not_connected(&error.unwrap_or_else(|error| error)));
         }
+        if let Some(stream) = &self.stream {
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream, false);
+        }
         self.stage = Stage::Upgrading;
         let upgrade = std::mem::take(&mut self.upgrade);
         let written = self.write(&upgrade);

@@ -78,7 +78,7 @@ fn a_fan_out_is_told_in_a_table_and_meanwhile_line_by_line() {
     let Some(stage) = Stage::set(4, 1, &UNLIMITED) else { return };
     let shape = ["--rooms", "1", "--members", "4", "--senders", "1"];
     let told = stage.run("fanout", &[&shape[..], &["--seconds", "2", "--progress"]].concat()).expect_code(0);
-    for word in ["fanout", "1 rooms of 4", "deliveries/s", "generator CPU", "lost 0, doubled 0"] {
+    for word in ["fanout", "1 × 4 clients", "deliveries/s", "generator CPU", "lost 0, doubled 0"] {
         assert!(told.stdout.contains(word), "{word}: {told:?}");
     }
     assert!(told.stderr.contains("measuring: 4 clients"), "{told:?}");

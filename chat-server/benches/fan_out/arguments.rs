@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Only one target.
     #[arg(long)]
     target: Option<Target>,
-    /// What this process is: the benchmark starts itself again.
+    /// What this process is: the benchmark starts itself again as a reference.
     #[arg(long, hide = true)]
     pub(crate) role: Option<Role>,
     /// Passed by `cargo bench`.
@@ -32,8 +32,6 @@ pub(crate) struct Arguments {
 /// What a process of the benchmark is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
-    /// The clients, and whoever runs the whole.
-    Generator,
     /// The reference that writes each message to each member by itself.
     BareLoop,
     /// The reference that writes what a turn of its loop brought to each member at once.

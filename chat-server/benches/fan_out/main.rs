@@ -1,22 +1,17 @@
 //! The fan-out benchmark: how many deliveries a second the server makes, beside a bare loop that only writes.
 //!
-//! The program starts itself again on a CPU of its own as the [`generator`], and a third time as the [`bare_loop`];
-//! each run of [`measure`] has a fresh target. `README.md` beside this folder says how to read the figures.
+//! The load is `chat-cli bench fanout`, which runs on a CPU of its own; the program starts itself again as the
+//! [`bare_loop`]. Each run of [`measure`] has a fresh target. `README.md` beside this folder says how to read the figures.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "the report is what this program is for")]
-#![expect(clippy::as_conversions, reason = "counts become the floating-point figures of a table")]
 #![expect(clippy::indexing_slicing, reason = "a wrong index shall end the benchmark")]
 
 mod arguments;
 mod bare_loop;
-mod client;
-mod database;
+mod chat_cli;
 mod disk;
-mod frames;
-mod generator;
 mod measure;
 mod pinning;
-mod process;
 mod report;
 mod shape;
 mod target;
@@ -39,8 +34,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let done = match arguments.role {
-        None => pinning::start_generator(),
-        Some(Role::Generator) => measure_all(&arguments),
+        None => measure_all(&arguments),
         Some(Role::BareLoop) => bare_loop::run(Flush::EachMessage),
         Some(Role::BareLoopPerTurn) => bare_loop::run(Flush::EachTurn),
     };
@@ -55,6 +49,7 @@ fn main() -> ExitCode {
 
 /// Runs every target with every shape in turn, round after round, so that all of them share the machine's moods.
 fn measure_all(arguments: &Arguments) -> io::Result<()> {
+    chat_cli::find()?;
     let pinning = Pinning::find();
     let fsync_ms = disk::fsync_ms()?;
     let (shapes, targets) = (arguments.shapes(), arguments.targets());

@@ -9,8 +9,8 @@ use crate::shape::Shape;
 use crate::target::Target;
 
 const FIGURES_HEAD: &str = "\
-| rooms x clients | target | deliveries/s | server CPU µs per delivery | server CPU % | generator CPU % \
-| others' CPU % | deliveries per read | connects+joins/s | KiB per idle connection |
+| rooms x clients | target | deliveries/s | server CPU µs per delivery | generator CPU µs per delivery | server CPU % \
+| generator CPU % | others' CPU % | deliveries per read | connects+joins/s |
 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
 ";
 const RATIOS_HEAD: &str = "\
@@ -67,15 +67,15 @@ fn figures_row(rounds: &[Round], shape: &Shape, target: Target) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         row,
-        "| {shape} | {target} | {:.0} | {:.2} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} | {:.1} |",
+        "| {shape} | {target} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} |",
         of(|figures| figures.deliveries_per_s),
-        of(|figures| 1e6 / figures.deliveries_per_cpu_s),
+        of(|figures| figures.target_us_each),
+        of(|figures| figures.generator_us_each),
         of(|figures| figures.target_cpu * 100.0),
         of(|figures| figures.generator_cpu * 100.0),
-        of(|figures| figures.other_cpu * 100.0),
+        of(|figures| figures.others_cpu * 100.0),
         of(|figures| figures.deliveries_per_read),
         of(|figures| figures.joins_per_s),
-        of(|figures| figures.kib_per_client),
     );
     row
 }
@@ -91,7 +91,7 @@ fn ratios_row(rounds: &[Round], shape: &Shape, reference: Target) -> Option<Stri
             .filter(is_of_shape)
             .find(|round| round.target == reference && round.number == server.number)?;
         per_s.push(server.figures.deliveries_per_s / beside.figures.deliveries_per_s);
-        per_cpu_s.push(server.figures.deliveries_per_cpu_s / beside.figures.deliveries_per_cpu_s);
+        per_cpu_s.push(beside.figures.target_us_each / server.figures.target_us_each);
     }
     (!per_s.is_empty())
         .then(|| format!("| {shape} | {reference} | {:.2} | {:.2} |\n", median(per_s), median(per_cpu_s)))

@@ -3,15 +3,19 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use clap::ValueEnum;
 use tempfile::TempDir;
 
-use crate::database;
+use crate::chat_cli;
 use crate::disk;
 use crate::pinning::Pinning;
 use crate::shape::Shape;
+
+/// The file of the tokens in a target's folder.
+const TOKENS: &str = "tokens";
 
 /// A program that accepts the generator's clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,23 +32,19 @@ pub(crate) enum Target {
 pub(crate) const TARGETS: [Target; 3] = [Target::ChatServer, Target::BareLoop, Target::BareLoopPerTurn];
 
 impl Target {
-    /// Whether the sender gets an `ack` for each message.
-    pub(crate) fn acknowledges(self) -> bool {
-        self == Self::ChatServer
-    }
-
     /// Starts it anew.
     pub(crate) fn start(self, shape: &Shape, pinning: &Pinning) -> io::Result<Running> {
         let folder = tempfile::tempdir_in(disk::FOLDER)?;
+        let tokens = folder.path().join(TOKENS);
         let command = match self {
             Self::ChatServer => {
-                database::fill(folder.path(), shape)?;
+                chat_cli::seed(folder.path(), shape, &tokens)?;
                 chat_server(&folder, pinning)
             }
-            Self::BareLoop => bare_loop("bare-loop", pinning)?,
-            Self::BareLoopPerTurn => bare_loop("bare-loop-per-turn", pinning)?,
+            Self::BareLoop => bare_loop("bare-loop", &tokens, shape, pinning)?,
+            Self::BareLoopPerTurn => bare_loop("bare-loop-per-turn", &tokens, shape, pinning)?,
         };
-        Running::start(command, folder)
+        Running::start(command, folder, self)
     }
 }
 
@@ -63,17 +63,17 @@ fn chat_server(folder: &TempDir, pinning: &Pinning) -> Command {
     command
         .env("CHAT_BIND", "127.0.0.1:0")
         .env("CHAT_DATA_DIR", folder.path())
-        .env("SECRET_KEY", database::SECRET_KEY)
         .env("CHAT_LOG", "warn")
-        .env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000")
-        .env("CHAT_LIMIT_CONNECTIONS_PER_USER", "0")
-        .env("CHAT_LIMIT_LOGINS_PER_MINUTE", "0")
-        .env("CHAT_LIMIT_REGISTRATIONS_PER_MINUTE", "0")
-        .env_remove("DATABASE_URL");
+        .env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000");
+    for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
+        command.env_remove(variable);
+    }
     command
 }
 
-fn bare_loop(role: &str, pinning: &Pinning) -> io::Result<Command> {
+/// A reference, which takes everybody for whoever they are.
+fn bare_loop(role: &str, tokens: &Path, shape: &Shape, pinning: &Pinning) -> io::Result<Command> {
+    std::fs::write(tokens, "anybody\n".repeat(shape.clients()))?;
     let mut command = pinning.target(std::env::current_exe()?.as_os_str());
     command.args(["--bench", "--role", role]);
     Ok(command)
@@ -82,13 +82,14 @@ fn bare_loop(role: &str, pinning: &Pinning) -> io::Result<Command> {
 /// A started target and its data; both go when this is dropped.
 pub(crate) struct Running {
     child: Child,
-    pub(crate) address: SocketAddr,
-    _folder: TempDir,
+    address: SocketAddr,
+    target: Target,
+    folder: TempDir,
 }
 
 impl Running {
     /// Starts a program and waits until it says where it listens.
-    fn start(mut command: Command, folder: TempDir) -> io::Result<Self> {
+    fn start(mut command: Command, folder: TempDir, target: Target) -> io::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(output) = child.stdout.take() {
@@ -100,12 +101,20 @@ impl Running {
             let _ = child.wait();
             return Err(io::Error::other(format!("a target did not start: {line}")));
         };
-        Ok(Self { child, address, _folder: folder })
+        Ok(Self { child, address, target, folder })
     }
 
-    /// Its process; the programs that set its limits and its CPU gave their place to it.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// The command line of the load on it.
+    pub(crate) fn load(&self, shape: &Shape, seconds: u64) -> Command {
+        let mut command = Command::new("chat-cli");
+        command.args(["--json", "bench", "fanout", &self.address.to_string(), "--shape", shape.name]);
+        command.arg("--tokens").arg(self.folder.path().join(TOKENS));
+        // The programs that set the target's limits and its CPU gave their place to it.
+        command.args(["--seconds", &seconds.to_string(), "--server-pid", &self.child.id().to_string()]);
+        if self.target != Target::ChatServer {
+            command.arg("--without-acks");
+        }
+        command
     }
 }
 
