@@ -34,7 +34,7 @@ const RECOVERY: Duration = Duration::from_secs(2);
 pub(crate) const LENIENCE: u32 = 3;
 
 /// Says past the test runner's capture, which hides what a passing test prints, that a test was left out.
-fn left_out(test: &str, why: &str) {
+pub(crate) fn left_out(test: &str, why: &str) {
     static LEFT_OUT: AtomicU32 = AtomicU32::new(0);
     let number = LEFT_OUT.fetch_add(1, Ordering::Relaxed) + 1;
     let _ = writeln!(

@@ -1,5 +1,6 @@
 //! A reconnect storm: everybody comes back in the same moment, and misses something.
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use chat_domain::Seq;
@@ -7,15 +8,15 @@ use chat_protocol::client::{Position, Times};
 use futures_util::future::join_all;
 
 use super::spread;
-use crate::outage::LENIENCE;
 use crate::outage::server::ChatServer;
+use crate::outage::{LENIENCE, left_out};
 use crate::support::line::Line;
-use crate::support::{crowd, on_each_backend, run};
+use crate::support::{Database, crowd, on_each_backend, run};
 
 /// Clients that come back at once.
 const CLIENTS: usize = 2_000;
 /// In so many rooms.
-const ROOMS: usize = 20;
+const ROOMS: usize = 50;
 /// Messages that each of them has, and has missed, in its room.
 const HELD: usize = 20;
 const MISSED: usize = 30;
@@ -75,4 +76,26 @@ fn two_thousand_clients_that_come_back_at_once_have_soon_caught_up() {
             assert!(all < CAUGHT_UP * LENIENCE, "{figures}");
         });
     });
+}
+
+/// Connections that come while the server can't accept any, and within which each is there all the same.
+const WAITING: usize = 1_000;
+const CONNECTED: Duration = Duration::from_millis(900);
+
+#[test]
+fn a_thousand_connections_that_come_while_the_server_is_busy_are_not_turned_away() {
+    let waiting_max = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    if waiting_max.trim().parse::<usize>().unwrap() < WAITING {
+        return left_out("connections that wait", "the system lets few of them wait: net.core.somaxconn");
+    }
+    chat_server::raise_open_files(WAITING);
+    let database = Database::sqlite();
+    let server = ChatServer::start(&database.url);
+    // As busy as can be: it does nothing at all.
+    server.process.signal("-STOP");
+    let connect = |_| TcpStream::connect_timeout(&server.process.address, CONNECTED);
+    let connected: Vec<_> = (0..WAITING).map(connect).take_while(Result::is_ok).collect();
+    server.process.signal("-CONT");
+    assert_eq!(connected.len(), WAITING, "who is let wait tries again only after a second");
+    run(async { assert_eq!(server.readiness().await.0, 200) });
 }
