@@ -61,6 +61,18 @@ pub(crate) struct Line {
     page: Option<(RequestId, RoomName, chat_domain::Seq)>,
 }
 
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line")
+            .field("client", &self.client)
+            .field("opened", &self.opened)
+            .field("has_socket", &self.socket.is_some())
+            .field("dial_at", &self.dial_at)
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Line {
     /// Somebody who follows some rooms from their last page on.
     pub(crate) fn new(address: SocketAddr, token: &str, rooms: &[RoomName], times: Times, seed: u64) -> Self {
