@@ -25,14 +25,19 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the binary and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|(code, log)| panic!("it did not start: {code:?} {log}"))
+    }
+
+    /// The same; an error is the exit code and the log of a process that ended without listening.
+    pub(crate) fn try_start(command: &mut Command) -> Result<Self, (Option<i32>, String)> {
         let log = NamedTempFile::new().unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(address) = line.trim().strip_prefix("listening on http://") else {
-            panic!("it did not start: {line}{}", std::fs::read_to_string(log.path()).unwrap());
-        };
-        Self { address: address.parse().unwrap(), child, log }
+        match line.trim().strip_prefix("listening on http://") {
+            Some(address) => Ok(Self { address: address.parse().unwrap(), child, log }),
+            None => Err((child.wait().unwrap().code(), std::fs::read_to_string(log.path()).unwrap())),
+        }
     }
 
     /// The id of the process.
