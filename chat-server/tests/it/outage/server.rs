@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::{ANSWER, LENIENCE, timed};
 use crate::process::{Process, chat_server, sign_up};
+use crate::support::crowd::SECRET;
 use crate::support::{Client, DEADLINE, http};
 
 /// Between two tries of a send that is refused.
@@ -103,7 +104,7 @@ fn prepare(url: &str, command: &mut Command) -> TempDir {
     command
         .current_dir(folder.path())
         .env("DATABASE_URL", url)
-        .env("SECRET_KEY", "a secret of the tests")
+        .env("SECRET_KEY", SECRET)
         .env("CHAT_LOG", "info");
     folder
 }

@@ -3,10 +3,9 @@
 use chat_domain::{
     Command, DisplayName, OpenSession, Outcome, RegisterUser, Timestamp, TokenHash, UserId, Username,
 };
+use chat_store::secret_key::SecretKey;
+use chat_store::tokens::Tokens;
 use chat_store::{Store, StoreOptions, commit, migrations};
-use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 /// The secret key of the servers whose sessions are made here.
 pub(crate) const SECRET: &str = "a secret of the tests";
@@ -21,7 +20,6 @@ const AT_ONCE: usize = 500;
 /// Somebody with an open session.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
-    pub(crate) id: UserId,
     pub(crate) token: String,
 }
 
@@ -43,8 +41,13 @@ pub(crate) fn people(store: &Store, names: impl IntoIterator<Item = String>) -> 
         Outcome::UserRegistered(user) => user.id(),
         other => panic!("{other:?}"),
     });
-    let people: Vec<Person> = ids.map(|id| Person { id, token: token_of(id) }).collect();
-    commit_all(store, people.iter().map(open_session));
+    let tokens = Tokens::new(SecretKey::new(SECRET).unwrap());
+    let sign_in = |id: UserId| {
+        let (token, hash) = tokens.draw().unwrap();
+        (Person { token }, open_session(id, hash))
+    };
+    let (people, sessions): (Vec<Person>, Vec<Command>) = ids.map(sign_in).unzip();
+    commit_all(store, sessions);
     people
 }
 
@@ -60,19 +63,11 @@ fn commit_all(store: &Store, commands: impl IntoIterator<Item = Command>) -> Vec
     outcomes
 }
 
-/// A token is as long as those that the server draws.
-fn token_of(id: UserId) -> String {
-    let mut bytes = [7; 32];
-    bytes[..8].copy_from_slice(&id.get().to_le_bytes());
-    BASE64URL_NOPAD.encode(&bytes)
-}
-
-fn open_session(person: &Person) -> Command {
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(&person.token);
+fn open_session(user_id: UserId, token_hash: TokenHash) -> Command {
     Command::OpenSession(OpenSession {
-        user_id: person.id,
+        user_id,
         verified: None,
-        token_hash: TokenHash::new(mac.finalize().into_bytes().into()),
+        token_hash,
         device: None,
         seen_at: SEEN_AT,
         lifetime_ms: LIFETIME_MS,
