@@ -4,6 +4,7 @@
 mod chance;
 mod crowd;
 mod kill;
+mod lost_answers;
 pub(crate) mod pages;
 mod power_loss;
 mod syscalls;
