@@ -185,9 +185,15 @@ pub(crate) type WrittenRow = (MessageRow, Option<AuthorRow>);
 
 pub(crate) fn written((row, author): WrittenRow) -> Result<Message, RepositoryError> {
     let bad = |error| corrupt("chat_message", row.id, &error);
-    let kind = MessageKind::from_name(&row.message_type).ok_or_else(|| {
-        RepositoryError::Corrupt(format!("chat_message {}: its message_type is unknown", row.id))
-    })?;
+    let impossible = |what| RepositoryError::Corrupt(format!("chat_message {}: {what}", row.id));
+    let kind =
+        MessageKind::from_name(&row.message_type).ok_or_else(|| impossible("its message_type is unknown"))?;
+    if kind != MessageKind::System && author.is_none() {
+        return Err(impossible("it is somebody's and has no author"));
+    }
+    if kind == MessageKind::Text && row.message.trim().is_empty() {
+        return Err(impossible("it is a text without a body"));
+    }
     Ok(Message {
         id: MessageId::new(row.id),
         room_id: RoomId::new(row.room_id),
