@@ -1,8 +1,10 @@
 //! What is acknowledged is on disk, and a key is one message for ever: the real binary killed, traced, without power,
 //! cut off from its clients, and on damaged data.
 
+mod bad_rows;
 mod chance;
 mod crowd;
+mod damaged_file;
 mod kill;
 mod lost_answers;
 pub(crate) mod pages;

@@ -19,7 +19,7 @@ const ACK: &str = r#""type":"ack""#;
 const PLACES: [Place; 3] = [Place::BehindRequest, Place::Before(ACK), Place::Within(ACK)];
 const ENDINGS: [Ending; 2] = [Ending::Fin, Ending::Rst];
 /// How often each way of cutting is tried before each way of coming back.
-const TIMES: usize = 4;
+const TIMES: usize = 3;
 /// Sends that are under way when the connection is cut.
 const UNDER_WAY: usize = 2;
 

@@ -40,6 +40,13 @@ impl ChatServer {
         Self::start_as(url, chat_server())
     }
 
+    /// Starts it on a database that may be too damaged; an error is the exit code and the log.
+    pub(crate) fn try_start(url: &str) -> Result<Self, (Option<i32>, String)> {
+        let mut command = chat_server();
+        let folder = prepare(url, &mut command);
+        Ok(Self { process: Process::try_start(&mut command)?, _folder: folder })
+    }
+
     /// Starts it by another command.
     pub(crate) fn start_as(url: &str, mut command: Command) -> Self {
         let folder = prepare(url, &mut command);
