@@ -43,6 +43,9 @@ const SHARDS: usize = 1;
 const READER_THREADS: usize = 4;
 /// Reads that may wait for a thread, at most; one more is answered with `overloaded`.
 const READS_WAITING_MAX: usize = 4_096;
+/// Connections that may wait to be accepted, at most; the system may allow fewer (`net.core.somaxconn`). One more is let
+/// wait by the system for a second, then longer and longer: everybody comes back in the moment after a restart.
+const BACKLOG_MAX: i32 = 4_096;
 /// Accepted connections that may wait for their shard, at most.
 const ACCEPTED_WAITING_MAX: usize = 1_024;
 /// Bytes that the kernel may hold for one connection that doesn't read, beside the process's own queue.
@@ -91,6 +94,7 @@ impl Server {
     /// [`StartError`] says which part did not start.
     pub fn start(config: Config, listener: TcpListener) -> Result<Self, StartError> {
         let address = listener.local_addr()?;
+        socket2::SockRef::from(&listener).listen(BACKLOG_MAX)?;
         let data_dir = match config.database.sqlite_path() {
             Some(database) => Some(DataDirLock::take(&config.data_dir, database)?),
             None => None,
