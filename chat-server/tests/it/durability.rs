@@ -2,12 +2,11 @@
 //! cut off from its clients, and on damaged data.
 
 mod bad_rows;
-mod chance;
-mod crowd;
 mod damaged_file;
 mod kill;
 mod lost_answers;
 pub(crate) mod pages;
 mod power_loss;
+mod senders;
 mod syscalls;
 mod trace;

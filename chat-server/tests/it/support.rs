@@ -8,6 +8,7 @@ pub(crate) mod exposition;
 pub(crate) mod http;
 pub(crate) mod line;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod server;
 
 pub(crate) use client::Client;

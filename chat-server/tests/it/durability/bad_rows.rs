@@ -67,7 +67,7 @@ fn a_row_that_cannot_be_is_named_and_not_passed_over_and_everybody_else_goes_on(
                 let whole = history(&mut ann).await;
                 database.execute(does);
                 assert_internal(&history(&mut ann).await, does);
-                let log = server.log()[seen..].to_owned();
+                let log = server.log().split_off(seen);
                 assert!(log.contains("ERROR") && log.contains(is_named), "{does}: {is_named}: {log}");
                 assert!(!log.contains("panicked") && !log.contains("not A name"), "{log}");
                 // Who does not ask for it does not notice, in this room and in others.

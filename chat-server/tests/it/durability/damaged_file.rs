@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::bad_rows::{assert_internal, history};
-use super::chance::Chance;
 use crate::outage::server::ChatServer;
 use crate::process::sign_up;
-use crate::support::{Client, run};
+use crate::support::{Client, random, run};
 
 /// Bytes of a page of the file.
 const PAGE_BYTES: usize = 4096;
@@ -57,19 +56,19 @@ fn a_file_that_is_no_database_is_named_and_no_server_starts_on_it() {
 /// How often a part of the file is overwritten; `CHAT_TEST_DAMAGES` says otherwise.
 const DAMAGES: usize = 10;
 /// Bytes that are overwritten, at most: a part of a page, or several.
-const DAMAGED_BYTES_MAX: [u64; 2] = [256, 10_000];
+const DAMAGED_BYTES_MAX: [usize; 2] = [256, 10_000];
 
 #[test]
 fn whatever_is_overwritten_the_server_answers_or_says_that_it_failed_and_never_panics() {
     let damages = std::env::var("CHAT_TEST_DAMAGES").map_or(DAMAGES, |count| count.parse().unwrap());
-    let (mut chance, mut tally) = (Chance::of("damage"), Tally::default());
+    let (mut random, mut tally) = (random::seeded("damage"), Tally::default());
     let stopped = Stopped::new();
     let whole = std::fs::read(stopped.path()).unwrap();
     for round in 0..damages {
         std::fs::write(stopped.path(), &whole).unwrap();
-        let length = 1 + chance.below(DAMAGED_BYTES_MAX[round % 2]);
-        let bytes: Vec<u8> = (0..length).map(|_| u8::try_from(chance.below(256)).unwrap()).collect();
-        let at = usize::try_from(chance.below(u64::try_from(whole.len() - bytes.len()).unwrap())).unwrap();
+        let length = random.usize(1..=DAMAGED_BYTES_MAX[round % 2]);
+        let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+        let at = random.usize(..whole.len() - length);
         stopped.overwrite(at, &bytes);
         match ChatServer::try_start(&stopped.url()) {
             Ok(server) => {

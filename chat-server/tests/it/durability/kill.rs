@@ -3,22 +3,21 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::chance::Chance;
-use super::crowd::{Crowd, Scene};
 use super::pages;
+use super::senders::{Crowd, Scene};
 use crate::outage::ledger::Ledger;
 use crate::outage::server::ChatServer;
 use crate::outage::until;
-use crate::support::{Database, on_each_backend, run};
+use crate::support::{Database, on_each_backend, random, run};
 
 /// How often the server is killed, on each database; `CHAT_TEST_KILL_CYCLES` says otherwise.
 const CYCLES: usize = 25;
 /// Acks after which the server is killed, at most; the number is drawn for each cycle, and may be none.
-const ACKS_MAX: u64 = 400;
+const ACKS_MAX: usize = 400;
 /// How much later it is killed, at most.
 const LATER_MAX: Duration = Duration::from_millis(5);
 /// Of so many restarts one is killed itself before it is done.
-const STARTS_PER_KILL: u64 = 4;
+const STARTS_PER_KILL: u32 = 4;
 /// When in its start, at most.
 const START_MAX: Duration = Duration::from_millis(150);
 /// Cycles between two looks at everything from the first number on.
@@ -40,12 +39,12 @@ fn acknowledged_messages_survive_kill_9_once_and_in_order() {
     let cycles = std::env::var("CHAT_TEST_KILL_CYCLES").map_or(CYCLES, |cycles| cycles.parse().unwrap());
     on_each_backend(|database| {
         let began = Instant::now();
-        let (mut chance, mut tally) = (Chance::of("kill -9"), Tally::default());
+        let (mut random, mut tally) = (random::seeded("kill -9"), Tally::default());
         let mut server = ChatServer::start(&database.url);
         let mut crowd = run(Crowd::sign_up(&server));
         for cycle in 1..=cycles {
-            run(send_until_killed(server, &mut crowd, &mut chance));
-            server = restart(&database, &mut chance, &mut tally);
+            run(send_until_killed(server, &mut crowd, &mut random));
+            server = restart(&database, &mut random, &mut tally);
             compare(&database, &crowd, &mut tally);
             if cycle % FULL_CHECK_CYCLES == 0 {
                 crowd.scene.ledger.borrow().check(&database.url);
@@ -70,10 +69,10 @@ fn acknowledged_messages_survive_kill_9_once_and_in_order() {
 }
 
 /// Lets everybody send, and kills the server at a moment that is drawn.
-async fn send_until_killed(server: ChatServer, crowd: &mut Crowd, chance: &mut Chance) {
+async fn send_until_killed(server: ChatServer, crowd: &mut Crowd, random: &mut fastrand::Rng) {
     let address = server.process.address;
-    let (scene, later) = (Rc::clone(&crowd.scene), chance.time_below(LATER_MAX));
-    let enough = scene.ledger.borrow().acks() + usize::try_from(chance.below(ACKS_MAX)).unwrap();
+    let (scene, later) = (Rc::clone(&crowd.scene), random::time_below(random, LATER_MAX));
+    let enough = scene.ledger.borrow().acks() + random.usize(..ACKS_MAX);
     let kill = async {
         until("acks", || scene.ledger.borrow().acks() >= enough).await;
         tokio::time::sleep(later).await;
@@ -83,9 +82,9 @@ async fn send_until_killed(server: ChatServer, crowd: &mut Crowd, chance: &mut C
 }
 
 /// Starts the server, now and then at the second try.
-fn restart(database: &Database, chance: &mut Chance, tally: &mut Tally) -> ChatServer {
-    if chance.below(STARTS_PER_KILL) == 0 {
-        ChatServer::kill_while_it_starts(&database.url, chance.time_below(START_MAX));
+fn restart(database: &Database, random: &mut fastrand::Rng, tally: &mut Tally) -> ChatServer {
+    if random.u32(..STARTS_PER_KILL) == 0 {
+        ChatServer::kill_while_it_starts(&database.url, random::time_below(random, START_MAX));
         tally.starts_killed += 1;
     }
     ChatServer::start(&database.url)

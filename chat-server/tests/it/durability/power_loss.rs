@@ -7,11 +7,10 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use super::chance::Chance;
-use super::crowd::Crowd;
+use super::senders::Crowd;
 use crate::outage::server::ChatServer;
 use crate::outage::{left_out, until};
-use crate::support::{eventually, run};
+use crate::support::{eventually, random, run};
 
 /// How often the power fails; `CHAT_TEST_POWER_FAILURES` says otherwise.
 const FAILURES: usize = 5;
@@ -22,13 +21,13 @@ const ACKS: std::ops::Range<u64> = 20..600;
 fn acknowledged_messages_survive_a_power_failure_once_and_in_order() {
     let failures = std::env::var("CHAT_TEST_POWER_FAILURES").map_or(FAILURES, |count| count.parse().unwrap());
     let Some(disk) = Disk::mount("a power failure") else { return };
-    let mut chance = Chance::of("power failure");
+    let mut random = random::seeded("power failure");
     let url = format!("sqlite:{}", disk.folder().join("chat.db").display());
     let mut server = ChatServer::start(&url);
     let mut crowd = run(Crowd::sign_up(&server));
     let (mut stored, mut not_stored) = (0, 0);
     for _ in 0..failures {
-        let acks = ACKS.start + chance.below(ACKS.end - ACKS.start);
+        let acks = random.u64(ACKS);
         run(send_until_the_power_fails(&server, &mut crowd, &disk, acks));
         server.process.kill();
         disk.mount_again();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::crowd::Crowd;
+use super::senders::Crowd;
 use super::syscalls::{Call, Moment, moments};
 use crate::outage::ledger::Ledger;
 use crate::outage::server::ChatServer;

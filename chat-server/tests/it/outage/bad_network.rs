@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::ledger::Ledger;
 use super::server::ChatServer;
-use crate::support::bad_network::{BadNetwork, Dice};
+use crate::support::bad_network::BadNetwork;
 use crate::support::crowd;
 use crate::support::line::{Line, QUICK};
 use crate::support::{DEADLINE, Database, http, run};
@@ -87,16 +87,16 @@ async fn talk(
     rooms: &[RoomName],
     seed: u64,
 ) -> (Line, BTreeMap<RoomName, Vec<String>>) {
-    let (mut dice, end) = (Dice::new(seed), Instant::now() + STORM);
+    let (mut random, end) = (fastrand::Rng::with_seed(seed), Instant::now() + STORM);
     let mut said: BTreeMap<RoomName, Vec<String>> = BTreeMap::new();
     for number in 0.. {
-        let pause = Duration::from_millis(dice.within(0..PAUSE_MS_MAX));
+        let pause = Duration::from_millis(random.u64(..PAUSE_MS_MAX));
         line.live_until((Instant::now() + pause).min(end)).await;
         if Instant::now() >= end {
             break;
         }
         if line.client.outbox().count() < WAITING_MAX {
-            let room = &rooms[usize::try_from(dice.within(0..2)).unwrap()];
+            let room = &rooms[random.usize(..2)];
             let key = format!("{n}-{number}");
             line.say(room, &key).await;
             said.entry(room.clone()).or_default().push(key);

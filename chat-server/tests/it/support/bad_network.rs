@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_protocol::client::Chance;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -88,20 +87,20 @@ impl BadNetwork {
 
 async fn carry(mut near: TcpStream, server: SocketAddr, weather: Arc<Weather>) {
     let number = weather.connections.fetch_add(1, Ordering::Relaxed);
-    let mut dice = Dice::new(weather.seed.wrapping_add(number));
+    let mut random = fastrand::Rng::with_seed(weather.seed.wrapping_add(number));
     let Ok(mut far) = TcpStream::connect(server).await else { return };
     for stream in [&near, &far] {
         let _ = stream.set_nodelay(true);
     }
     let cleared = weather.cleared.notified();
     let is_good = weather.is_good.load(Ordering::Relaxed);
-    let (up, down) = (Way::draw(&mut dice, is_good), Way::draw(&mut dice, is_good));
+    let (up, down) = (Way::draw(&mut random, is_good), Way::draw(&mut random, is_good));
     let fate = {
         let ((mut near_reads, mut near_writes), (mut far_reads, mut far_writes)) =
             (near.split(), far.split());
         tokio::select! {
-            () = up.carry(&mut near_reads, &mut far_writes) => Some(dice.fate()),
-            () = down.carry(&mut far_reads, &mut near_writes) => Some(dice.fate()),
+            () = up.carry(&mut near_reads, &mut far_writes) => Some(fate(&mut random)),
+            () = down.carry(&mut far_reads, &mut near_writes) => Some(fate(&mut random)),
             // Whoever was there when it cleared up is cut off as well.
             () = cleared, if !is_good => None,
         }
@@ -120,7 +119,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, weather: Arc<Weather>) {
             let _ = tokio::join!(near.shutdown(), far.shutdown());
         }
         Some(Fate::Silent) if !is_good => {
-            let silence = Duration::from_millis(dice.within(SILENCE_MS));
+            let silence = Duration::from_millis(random.u64(SILENCE_MS));
             let _ = tokio::time::timeout(silence, weather.cleared.notified()).await;
         }
         _ => {
@@ -143,14 +142,14 @@ struct Way {
 }
 
 impl Way {
-    fn draw(dice: &mut Dice, is_good: bool) -> Self {
+    fn draw(random: &mut fastrand::Rng, is_good: bool) -> Self {
         if is_good {
             return Self { piece: PIECE, latency: Duration::ZERO, bytes: u64::MAX };
         }
-        let is_drop_by_drop = dice.within(0..4) == 0;
-        let latency_ms = if is_drop_by_drop { 0 } else { dice.within(0..LATENCY_MS_MAX) };
+        let is_drop_by_drop = random.u32(..4) == 0;
+        let latency_ms = if is_drop_by_drop { 0 } else { random.u64(..LATENCY_MS_MAX) };
         // As often short as long.
-        let bytes = dice.within(BYTES).min(dice.within(BYTES)).min(dice.within(BYTES));
+        let bytes = random.u64(BYTES).min(random.u64(BYTES)).min(random.u64(BYTES));
         Self {
             piece: if is_drop_by_drop { 1 } else { PIECE },
             latency: Duration::from_millis(latency_ms),
@@ -176,35 +175,6 @@ impl Way {
     }
 }
 
-/// Chance from a seed (SplitMix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// 64 bits.
-    pub(crate) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
-    /// A number from a range.
-    pub(crate) fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
-        range.start + self.bits() % (range.end - range.start)
-    }
-
-    /// What a client of the contract draws.
-    pub(crate) fn chance(&mut self) -> Chance {
-        Chance::new(self.bits())
-    }
-
-    fn fate(&mut self) -> Fate {
-        [Fate::Finished, Fate::Reset, Fate::Silent][usize::try_from(self.within(0..3)).unwrap()]
-    }
+fn fate(random: &mut fastrand::Rng) -> Fate {
+    [Fate::Finished, Fate::Reset, Fate::Silent][random.usize(..3)]
 }

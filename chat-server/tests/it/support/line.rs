@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 use chat_domain::{Body, MessageKey, RoomName, Timestamp};
 use chat_protocol::ServerEvent;
-use chat_protocol::client::{Action, Client, Event, Position, RequestId, RoomView, Take, Times};
+use chat_protocol::client::{Action, Chance, Client, Event, Position, RequestId, RoomView, Take, Times};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-
-use super::bad_network::Dice;
 
 /// The longest time between two looks at the clock.
 const STEP: Duration = Duration::from_millis(500);
@@ -55,10 +53,22 @@ pub(crate) struct Line {
     socket: Option<WebSocketStream<TcpStream>>,
     dial_at: Option<Timestamp>,
     started: Instant,
-    dice: Dice,
+    random: fastrand::Rng,
     /// The keys of the sends under way, by the ids of the requests.
     keys: HashMap<String, String>,
     page: Option<(RequestId, RoomName, chat_domain::Seq)>,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line")
+            .field("client", &self.client)
+            .field("opened", &self.opened)
+            .field("has_socket", &self.socket.is_some())
+            .field("dial_at", &self.dial_at)
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Line {
@@ -84,7 +94,7 @@ impl Line {
             socket: None,
             dial_at: None,
             started: Instant::now(),
-            dice: Dice::new(seed),
+            random: fastrand::Rng::with_seed(seed),
             keys: HashMap::new(),
             page: None,
         };
@@ -172,14 +182,14 @@ impl Line {
             let until = (Instant::now() + wait).min(end);
             self.read(until).await;
         }
-        let actions = self.client.wake(self.now(), self.dice.chance());
+        let actions = self.client.wake(self.now(), Chance::new(self.random.u64(..)));
         self.act(actions).await;
     }
 
     async fn read(&mut self, until: Instant) {
         let Some(socket) = &mut self.socket else { return tokio::time::sleep_until(until.into()).await };
         let Ok(read) = tokio::time::timeout_at(until.into(), socket.next()).await else { return };
-        let (now, chance) = (self.now(), self.dice.chance());
+        let (now, chance) = (self.now(), Chance::new(self.random.u64(..)));
         let actions = match read {
             Some(Ok(Message::Text(text))) => {
                 self.note(&text);
@@ -207,7 +217,7 @@ impl Line {
     async fn dial(&mut self) {
         let limit = Duration::from_millis(self.times.connect_limit_ms);
         let connected = tokio::time::timeout(limit, self.connect()).await;
-        let (now, chance) = (self.now(), self.dice.chance());
+        let (now, chance) = (self.now(), Chance::new(self.random.u64(..)));
         let actions = match connected {
             Ok(Ok(socket)) => {
                 self.socket = Some(socket);
