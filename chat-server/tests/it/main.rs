@@ -18,6 +18,7 @@ mod drain;
 mod durability;
 #[cfg(feature = "echo")]
 mod echo;
+mod figures;
 mod health;
 mod limits;
 mod log;

@@ -1,7 +1,8 @@
 //! Many people with open sessions, made past every server: to hash their passwords would take longer than a test.
 
 use chat_domain::{
-    Command, DisplayName, OpenSession, Outcome, RegisterUser, Timestamp, TokenHash, UserId, Username,
+    AddRoom, Body, Command, DisplayName, JoinRoom, MessageKey, OpenSession, Outcome, RegisterUser, Room,
+    RoomDescription, RoomName, SendMessage, Timestamp, TokenHash, UserId, Username,
 };
 use chat_store::secret_key::SecretKey;
 use chat_store::tokens::Tokens;
@@ -20,6 +21,7 @@ const AT_ONCE: usize = 500;
 /// Somebody with an open session.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
+    pub(crate) id: UserId,
     pub(crate) token: String,
 }
 
@@ -44,11 +46,36 @@ pub(crate) fn people(store: &Store, names: impl IntoIterator<Item = String>) -> 
     let tokens = Tokens::new(SecretKey::new(SECRET).unwrap());
     let sign_in = |id: UserId| {
         let (token, hash) = tokens.draw().unwrap();
-        (Person { token }, open_session(id, hash))
+        (Person { id, token }, open_session(id, hash))
     };
     let (people, sessions): (Vec<Person>, Vec<Command>) = ids.map(sign_in).unzip();
     commit_all(store, sessions);
     people
+}
+
+/// Adds rooms that don't say who comes and goes.
+pub(crate) fn rooms(store: &Store, names: impl IntoIterator<Item = String>) -> Vec<Room> {
+    let add = |name: String| {
+        let (name, description) = (RoomName::new(name).unwrap(), RoomDescription::default());
+        let request = AddRoom { name, description, announces_members: false };
+        store.write(|repository| chat_domain::add_room(repository, NOW, request.clone())).unwrap()
+    };
+    names.into_iter().map(add).collect()
+}
+
+/// Makes people members of a room.
+pub(crate) fn join(store: &Store, people: &[Person], room: &Room) {
+    let join = |person: &Person| Command::JoinRoom(JoinRoom { user_id: person.id, room_id: room.id });
+    commit_all(store, people.iter().map(join));
+}
+
+/// Somebody says so much in a room; the texts are the keys.
+pub(crate) fn say(store: &Store, person: &Person, room: &Room, keys: impl IntoIterator<Item = String>) {
+    let send = |key: String| {
+        let (body, key) = (Body::new(&*key).unwrap(), MessageKey::new(key).unwrap());
+        Command::SendMessage(SendMessage { user_id: person.id, room_id: room.id, body, key })
+    };
+    commit_all(store, keys.into_iter().map(send));
 }
 
 /// Commits many commands, all of which must succeed.
