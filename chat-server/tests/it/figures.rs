@@ -10,18 +10,5 @@
 
 mod drain;
 mod resume;
+mod sign_in;
 mod storm;
-
-use std::time::Duration;
-
-/// How far the times of many clients are apart, and the latest of them.
-fn spread(mut times: Vec<Duration>) -> String {
-    times.sort();
-    let last = times.len() - 1;
-    format!(
-        "half of them after {:?}, 99 of 100 after {:?}, all after {:?}",
-        times[last / 2],
-        times[last * 99 / 100],
-        times[last]
-    )
-}

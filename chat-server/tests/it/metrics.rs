@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::exposition::{Family, parse};
 use crate::support::server::credentials;
-use crate::support::{Client, Database, TestServer, http, on_each_backend, run};
+use crate::support::{Client, Database, TestServer, http, left_out, on_each_backend, run};
 
 type Families = BTreeMap<String, Family>;
 /// A name, labels and a value.
@@ -174,8 +174,7 @@ fn without_a_token_only_this_machine_reads_the_metrics_and_not_through_a_proxy()
 #[test]
 fn another_machine_does_not_read_the_metrics_without_a_token() {
     let Some(other) = own_address() else {
-        eprintln!("this machine has no address but loopback: left out");
-        return;
+        return left_out("the metrics from another machine", "this machine has no address but loopback");
     };
     run(async {
         let server = TestServer::start_with(Database::sqlite(), |config| {

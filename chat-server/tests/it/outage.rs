@@ -21,8 +21,6 @@ mod start;
 pub(crate) mod strace;
 mod sync_error;
 
-use std::io::Write;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::DEADLINE;
@@ -31,18 +29,6 @@ use crate::support::DEADLINE;
 const ANSWER: Duration = Duration::from_secs(3);
 /// Within which sends work again once the database is back.
 const RECOVERY: Duration = Duration::from_secs(2);
-/// How much later than promised something may come on a busy machine before a test fails.
-pub(crate) const LENIENCE: u32 = 3;
-
-/// Says past the test runner's capture, which hides what a passing test prints, that a test was left out.
-pub(crate) fn left_out(test: &str, why: &str) {
-    static LEFT_OUT: AtomicU32 = AtomicU32::new(0);
-    let number = LEFT_OUT.fetch_add(1, Ordering::Relaxed) + 1;
-    let _ = writeln!(
-        std::io::stderr(),
-        "\n*** {test} IS LEFT OUT ({number} of the outage tests so far): {why} ***\n"
-    );
-}
 
 /// How long something took, and what it came to.
 async fn timed<T>(work: impl Future<Output = T>) -> (Duration, T) {

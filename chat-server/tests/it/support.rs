@@ -15,10 +15,29 @@ pub(crate) use client::Client;
 pub(crate) use database::{Database, on_each_backend};
 pub(crate) use server::TestServer;
 
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+/// How much later than promised something may come on a busy machine before a test fails.
+pub(crate) const LENIENCE: u32 = 3;
+
+/// Says past the test runner's capture, which hides what a passing test prints, that a test was left out.
+pub(crate) fn left_out(test: &str, why: &str) {
+    static LEFT_OUT: AtomicU32 = AtomicU32::new(0);
+    let number = LEFT_OUT.fetch_add(1, Ordering::Relaxed) + 1;
+    let _ = writeln!(std::io::stderr(), "\n*** {test} IS LEFT OUT ({number} so far): {why} ***\n");
+}
 
 /// How long a test waits for something that must come.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+
+/// How far many times are apart, and the longest of them.
+pub(crate) fn spread(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let last = times.len() - 1;
+    format!("half {:?}, 99 of 100 {:?}, all {:?}", times[last / 2], times[last * 99 / 100], times[last])
+}
 
 /// Waits until a condition holds, and says what didn't come if it never does.
 pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use super::senders::Crowd;
 use crate::outage::server::ChatServer;
-use crate::outage::{left_out, until};
-use crate::support::{eventually, random, run};
+use crate::outage::until;
+use crate::support::{eventually, left_out, random, run};
 
 /// How often the power fails; `CHAT_TEST_POWER_FAILURES` says otherwise.
 const FAILURES: usize = 5;

@@ -8,13 +8,11 @@ use chat_domain::RoomName;
 use chat_protocol::client::Times;
 use futures_util::future::join_all;
 
-use super::spread;
-use crate::outage::LENIENCE;
 use crate::outage::ledger::Ledger;
 use crate::outage::server::ChatServer;
 use crate::process::chat_server;
 use crate::support::line::Line;
-use crate::support::{crowd, on_each_backend, run};
+use crate::support::{LENIENCE, crowd, on_each_backend, run, spread};
 
 /// Clients, all of whom talk.
 const CLIENTS: usize = 1_000;
@@ -62,7 +60,7 @@ fn a_thousand_active_clients_are_soon_back_after_a_restart_and_no_ack_is_lost() 
                 said += line.sent.len();
             }
             let figures = format!(
-                "{CLIENTS} active clients: ended {ended:?} after SIGTERM; back after it: {}; {said} messages, {} acks",
+                "{CLIENTS} active clients: ended {ended:?} after SIGTERM; back after: {}; {said} messages, {} acks",
                 spread(back),
                 ledger.len()
             );

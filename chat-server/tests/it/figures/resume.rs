@@ -7,9 +7,8 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::outage::LENIENCE;
 use crate::outage::server::ChatServer;
-use crate::support::{Client, DEADLINE, crowd, on_each_backend, run};
+use crate::support::{Client, DEADLINE, LENIENCE, crowd, on_each_backend, run};
 
 /// Changes that are caught up with in one answer, and how long that may take.
 const MISSED: usize = 500;

@@ -7,11 +7,9 @@ use chat_domain::Seq;
 use chat_protocol::client::{Position, Times};
 use futures_util::future::join_all;
 
-use super::spread;
 use crate::outage::server::ChatServer;
-use crate::outage::{LENIENCE, left_out};
 use crate::support::line::Line;
-use crate::support::{Database, crowd, on_each_backend, run};
+use crate::support::{Database, LENIENCE, crowd, left_out, on_each_backend, run, spread};
 
 /// Clients that come back at once.
 const CLIENTS: usize = 2_000;
@@ -62,8 +60,10 @@ fn two_thousand_clients_that_come_back_at_once_have_soon_caught_up() {
             let (times, lines): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
             let dials: usize = lines.iter().map(|line| line.opened).sum();
             let all = times.iter().max().copied().unwrap();
-            let figures =
-                format!("{CLIENTS} clients come back and have missed {MISSED} messages: {}", spread(times));
+            let figures = format!(
+                "{CLIENTS} clients come back and have missed {MISSED} messages; caught up after: {}",
+                spread(times)
+            );
             println!(
                 "{figures}; {dials} connections, {:?} of the server's processor time",
                 server.processor_time()

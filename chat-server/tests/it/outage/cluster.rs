@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::support::left_out;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use tempfile::TempDir;
-
-use super::left_out;
 
 /// A running cluster; stopped and removed when it is dropped.
 pub(super) struct Cluster {

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::left_out;
 use tempfile::TempDir;
-
-use super::left_out;
 
 /// The wall clock of the processes that wear it, by libfaketime.
 pub(super) struct FakeClock {

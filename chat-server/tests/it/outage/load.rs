@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::cluster::{Cluster, Stop};
 use super::ledger::Ledger;
 use super::server::{ChatServer, message};
-use super::{ANSWER, LENIENCE, RECOVERY, until};
+use super::{ANSWER, RECOVERY, until};
 use crate::process::sign_up;
-use crate::support::{Client, DEADLINE, run};
+use crate::support::{Client, DEADLINE, LENIENCE, run};
 
 const SENDERS: usize = 50;
 /// Whose they are, several of each. To make more accounts takes long on a busy machine.

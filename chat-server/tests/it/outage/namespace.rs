@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::left_out;
-use crate::support::eventually;
+use crate::support::{eventually, left_out};
 
 /// The name of the cable's far end.
 const FAR_END: &str = "far";

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::cluster::{Cluster, Stop};
 use super::ledger::Ledger;
 use super::server::{ChatServer, assert_refused, message, refused, until_acknowledged};
-use super::{ANSWER, LENIENCE, RECOVERY, timed};
+use super::{ANSWER, RECOVERY, timed};
 use crate::process::sign_in;
 use crate::support::server::credentials;
-use crate::support::{Client, DEADLINE, http, run};
+use crate::support::{Client, DEADLINE, LENIENCE, http, run};
 
 #[test]
 fn a_stopped_postgres_costs_refusals_and_no_connection() {

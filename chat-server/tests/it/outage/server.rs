@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{ANSWER, LENIENCE, timed};
+use super::{ANSWER, timed};
 use crate::process::{Process, chat_server, sign_up};
 use crate::support::crowd::SECRET;
-use crate::support::{Client, DEADLINE, http};
+use crate::support::{Client, DEADLINE, LENIENCE, http};
 
 /// Between two tries of a send that is refused.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);

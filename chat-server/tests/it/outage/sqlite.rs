@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use super::ledger::Ledger;
 use super::server::{ChatServer, message, refused, until_acknowledged};
-use super::{ANSWER, LENIENCE, RECOVERY, left_out, timed};
-use crate::support::{Client, run};
+use super::{ANSWER, RECOVERY, timed};
+use crate::support::{Client, LENIENCE, left_out, run};
 
 #[test]
 fn a_sqlite_file_that_is_locked_from_outside_refuses_sends_in_time_and_is_still_read() {

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::cluster::{children, kill};
-use super::left_out;
 use super::server::ChatServer;
 use crate::process::chat_server;
-use crate::support::eventually;
+use crate::support::{eventually, left_out};
 
 /// The binary under strace, which follows its threads and writes what `arguments` ask for into a file. `None`, said
 /// loudly, where there is no strace.
