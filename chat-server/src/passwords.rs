@@ -17,7 +17,7 @@ pub(crate) struct Passwords {
 
 /// How far the password threads stand behind all others, in steps of `nice`.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 19;
 /// Password checks that may wait for a thread, at most; one more is refused.
 const WAITING_MAX: usize = 32;
 

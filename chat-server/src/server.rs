@@ -251,7 +251,8 @@ pub(crate) fn new_node(
         trusted_proxies: config.trusted_proxies.clone(),
         epoch,
         tokens: Tokens::new(secret),
-        passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores),
+        // On the other half the chat goes on at once: a core that hashes gives way a scheduler's tick late.
+        passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores.div_ceil(2)),
         directory: Directory::default(),
         connections: Connections::default(),
         presence: Presence::new(config.timers.presence_grace_ms, clock),
