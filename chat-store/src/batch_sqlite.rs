@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 use chat_domain::repository::RoomCounters;
 use chat_domain::{MessageKey, NewMessage, PresenceRecord, RoomId, Seq, UserId};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
-use diesel::sqlite::Sqlite;
 
-use crate::rows::{AuthorRow, MessageRow, NewMessageRow, ParticipantRow, RoomRow, UserRow, WrittenRow};
+use crate::rows::{AuthorRow, MessageRow, ParticipantRow, RoomRow, UserRow, WrittenRow};
 use crate::schema::{chat_message, chat_participant, chat_room, chat_user};
+use crate::sqlite_statement::{Statement, Value, bind};
 
 /// Nobody else writes while this transaction is open, so that reading is locking.
 pub(crate) fn find_rooms(connection: &mut SqliteConnection, ids: &[RoomId]) -> QueryResult<Vec<RoomRow>> {
@@ -26,14 +25,21 @@ pub(crate) fn find_rooms(connection: &mut SqliteConnection, ids: &[RoomId]) -> Q
     Ok(rows)
 }
 
+struct SetRoomCounters;
+
+impl Statement for SetRoomCounters {
+    const TEXT: &'static [&'static str] =
+        &["UPDATE chat_room SET last_seq = ", ", members = ", " WHERE id = ", ""];
+    type Row = ();
+}
+
 pub(crate) fn set_room_counters(
     connection: &mut SqliteConnection,
     counters: &[RoomCounters],
 ) -> QueryResult<()> {
     for counter in counters {
-        let values = [counter.last_seq.get(), counter.members, counter.id.get()];
-        let sql = "UPDATE chat_room SET last_seq = ?, members = ? WHERE id = ?";
-        Update { sql, values: &values }.execute(connection)?;
+        let values = [counter.last_seq.get(), counter.members, counter.id.get()].map(Value::Number);
+        bind::<SetRoomCounters>(&values).execute(connection)?;
     }
     Ok(())
 }
@@ -63,38 +69,98 @@ pub(crate) fn find_members(
     Ok((users, participants))
 }
 
+struct FindSentId;
+
+impl Statement for FindSentId {
+    const TEXT: &'static [&'static str] =
+        &["SELECT id FROM chat_message WHERE user_id = ", " AND client_key = ", ""];
+    type Row = BigInt;
+}
+
+/// Most keys are new: a look into the index says so, and only what is there is read.
 pub(crate) fn find_sent(
     connection: &mut SqliteConnection,
     keys: &[(UserId, MessageKey)],
 ) -> QueryResult<Vec<WrittenRow>> {
     let mut rows = Vec::new();
     for (user_id, key) in keys {
-        rows.extend(
+        let values = [Value::Number(user_id.get()), Value::Text(key.as_str())];
+        let id = bind::<FindSentId>(&values).get_result::<i64>(connection).optional()?;
+        let Some(id) = id else { continue };
+        rows.push(
             chat_message::table
                 .left_join(chat_user::table)
-                .filter(chat_message::user_id.eq(user_id.get()))
-                .filter(chat_message::client_key.eq(key.as_str()))
+                .filter(chat_message::id.eq(id))
                 .select((MessageRow::as_select(), Option::<AuthorRow>::as_select()))
-                .get_result::<WrittenRow>(connection)
-                .optional()?,
+                .get_result(connection)?,
         );
     }
     Ok(rows)
 }
 
+struct LastMessageId;
+
+impl Statement for LastMessageId {
+    const TEXT: &'static [&'static str] = &["SELECT seq FROM sqlite_sequence WHERE name = 'chat_message'"];
+    type Row = BigInt;
+}
+
+struct InsertMessage;
+
+impl Statement for InsertMessage {
+    const TEXT: &'static [&'static str] = &[
+        "INSERT INTO chat_message (id, room_id, user_id, message, message_type, created_at, seq, changed_seq, \
+         client_key) VALUES (",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ")",
+    ];
+    type Row = ();
+}
+
+/// Inserts messages. Nobody else writes while this transaction is open, so that the next ids are known: asking for
+/// them with `RETURNING` would build a table in memory for each message.
 pub(crate) fn insert_messages(
     connection: &mut SqliteConnection,
     messages: &[NewMessage],
 ) -> QueryResult<Vec<i64>> {
-    messages
-        .iter()
-        .map(|message| {
-            diesel::insert_into(chat_message::table)
-                .values(NewMessageRow::from(message))
-                .returning(chat_message::id)
-                .get_result(connection)
-        })
-        .collect()
+    let last = bind::<LastMessageId>(&[]).get_result::<i64>(connection).optional()?.unwrap_or(0);
+    let mut ids = Vec::with_capacity(messages.len());
+    for (id, message) in (last + 1..).zip(messages) {
+        let values = [
+            Value::Number(id),
+            Value::Number(message.room_id.get()),
+            Value::PerhapsNumber(message.user_id.map(UserId::get)),
+            Value::Text(&message.body),
+            Value::Text(message.kind.as_str()),
+            Value::Number(message.created_at.unix_ms()),
+            Value::Number(message.seq.get()),
+            Value::Number(message.seq.get()),
+            Value::PerhapsText(message.key.as_ref().map(MessageKey::as_str)),
+        ];
+        bind::<InsertMessage>(&values).execute(connection)?;
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+struct RaiseReadSeq;
+
+impl Statement for RaiseReadSeq {
+    const TEXT: &'static [&'static str] = &[
+        "UPDATE chat_participant SET read_seq = ",
+        " WHERE room_id = ",
+        " AND user_id = ",
+        " AND read_seq < ",
+        "",
+    ];
+    type Row = ();
 }
 
 pub(crate) fn raise_read_seqs(
@@ -102,12 +168,23 @@ pub(crate) fn raise_read_seqs(
     read: &[(RoomId, UserId, Seq)],
 ) -> QueryResult<()> {
     for (room_id, user_id, seq) in read {
-        let values = [seq.get(), room_id.get(), user_id.get(), seq.get()];
-        let sql =
-            "UPDATE chat_participant SET read_seq = ? WHERE room_id = ? AND user_id = ? AND read_seq < ?";
-        Update { sql, values: &values }.execute(connection)?;
+        let values = [seq.get(), room_id.get(), user_id.get(), seq.get()].map(Value::Number);
+        bind::<RaiseReadSeq>(&values).execute(connection)?;
     }
     Ok(())
+}
+
+struct RecordPresence;
+
+impl Statement for RecordPresence {
+    const TEXT: &'static [&'static str] = &[
+        "UPDATE chat_participant SET is_online = ",
+        ", last_active = ",
+        " WHERE room_id = ",
+        " AND user_id = ",
+        "",
+    ];
+    type Row = ();
 }
 
 pub(crate) fn record_presence(
@@ -121,39 +198,7 @@ pub(crate) fn record_presence(
             record.room_id.get(),
             record.user_id.get(),
         ];
-        let sql =
-            "UPDATE chat_participant SET is_online = ?, last_active = ? WHERE room_id = ? AND user_id = ?";
-        Update { sql, values: &values }.execute(connection)?;
+        bind::<RecordPresence>(&values.map(Value::Number)).execute(connection)?;
     }
     Ok(())
 }
-
-/// An update with a constant text and a number for each of its question marks, prepared once per connection.
-/// Diesel prepares its own updates anew each time, which costs more than running them.
-struct Update<'v> {
-    sql: &'static str,
-    values: &'v [i64],
-}
-
-impl QueryFragment<Sqlite> for Update<'_> {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let mut values = self.values.iter();
-        for part in self.sql.split_inclusive('?') {
-            pass.push_sql(part.trim_end_matches('?'));
-            if part.ends_with('?')
-                && let Some(value) = values.next()
-            {
-                pass.push_bind_param::<BigInt, i64>(value)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Known by its text, since all updates have the same type.
-impl QueryId for Update<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl RunQueryDsl<SqliteConnection> for Update<'_> {}

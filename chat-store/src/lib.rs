@@ -30,6 +30,7 @@ mod rows;
 mod schema;
 mod schema_check;
 mod sessions;
+mod sqlite_statement;
 mod store;
 mod suitability;
 mod transaction;
