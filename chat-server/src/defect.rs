@@ -10,7 +10,7 @@ use crate::config::{Config, Settings};
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::metrics::Waiting;
-use crate::server::new_node;
+use crate::server::{Foundation, new_node};
 use crate::store_access::{ReadWork, StoreAccess, Ticket};
 
 /// A store with a defect: whoever gives it something to do, panics.
@@ -44,7 +44,9 @@ pub(crate) fn node_on(store: Box<dyn StoreAccess>) -> Arc<Node> {
     let settings = Settings::parse_from(["chat-server", "--secret-key", "of a test", "--data-dir", folder]);
     let config = Config::from_settings(&settings).unwrap();
     let clock = Arc::new(SystemClock::start());
-    let node = new_node(&config, config.bind, clock, "epoch".to_owned(), Vec::new()).unwrap();
+    let (address, epoch) = (config.bind, "epoch".to_owned());
+    let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), cores: 1 };
+    let node = new_node(&config, foundation).unwrap();
     node.directory.replace(vec![Room {
         id: RoomId::new(1),
         name: RoomName::new("general").unwrap(),

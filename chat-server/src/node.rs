@@ -100,6 +100,17 @@ impl Drop for SocketPlace {
 }
 
 impl Node {
+    /// Waits until no WebSocket is left, but not for ever.
+    pub(crate) async fn drained(&self) {
+        let all_gone = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(self.timers.tick_ms));
+            while self.sockets.load(Ordering::Relaxed) > 0 {
+                ticks.tick().await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(self.timers.drain_timeout_ms), all_gone).await;
+    }
+
     /// The way to the store.
     pub(crate) fn store(&self) -> Result<&dyn StoreAccess, Failure> {
         self.store.get().map(Box::as_ref).ok_or_else(Failure::overloaded)

@@ -37,8 +37,8 @@ use crate::shard::dispatcher;
 use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreThreads, Ticket};
 
-/// Shards, each with a thread. The code knows of several; one is enough until measurements say otherwise.
-const SHARDS: usize = 1;
+/// Shards, at most: one for each core that the process may use. A room's connections are spread over all of them.
+const SHARDS_MAX: usize = 16;
 /// Threads that read from the database.
 const READER_THREADS: usize = 4;
 /// Reads that may wait for a thread, at most; one more is answered with `overloaded`.
@@ -102,19 +102,20 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let store = open_store(&config)?;
         let beginning = prepare(&store, clock.wall())?;
-        let node = Arc::new(new_node(
-            &config,
+        let foundation = Foundation {
             address,
-            Arc::clone(&clock),
-            beginning.epoch,
-            store.warnings().to_vec(),
-        )?);
+            clock: Arc::clone(&clock),
+            epoch: beginning.epoch,
+            warnings: store.warnings().to_vec(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        };
+        let node = Arc::new(new_node(&config, foundation)?);
         node.directory.replace(beginning.rooms);
         start_store_threads(&node, store, clock)?;
         let (stopping, stopped) = watch::channel(false);
         let mut streams = Vec::new();
         let mut threads = Vec::new();
-        for index in 0..SHARDS {
+        for index in 0..node.inboxes.len() {
             let (accepted, incoming) = mpsc::channel(ACCEPTED_WAITING_MAX);
             streams.push(accepted);
             let (node, stopped) = (Arc::clone(&node), stopped.clone());
@@ -225,18 +226,25 @@ pub(crate) fn prepare(store: &impl Transactions, now: Timestamp) -> Result<Begin
     Ok(store.read(read)?)
 }
 
-pub(crate) fn new_node(
-    config: &Config,
-    address: SocketAddr,
-    clock: Arc<dyn Clock>,
-    epoch: String,
-    warnings: Vec<String>,
-) -> Result<Node, StartError> {
+/// What a node stands on beside its configuration.
+pub(crate) struct Foundation {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The epoch of the database's numbers.
+    pub(crate) epoch: String,
+    /// What the store has to say to the operator.
+    pub(crate) warnings: Vec<String>,
+    /// Cores that the process may use.
+    pub(crate) cores: usize,
+}
+
+pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, StartError> {
+    let Foundation { address, clock, epoch, warnings, cores } = foundation;
     let secret = match &config.secret_key {
         Some(secret) => secret.clone(),
         None => SecretKey::of_data_dir(&config.data_dir)?,
     };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Node {
         clock: Arc::clone(&clock),
         chance: Box::new(SystemChance),
@@ -260,7 +268,7 @@ pub(crate) fn new_node(
         rates: Rates::new(&config.limits),
         sightings: Sightings::new(config.timers.session_touch_ms),
         tops: Tops::default(),
-        inboxes: (0..SHARDS).map(|_| Inbox::default()).collect(),
+        inboxes: (0..cores.clamp(1, SHARDS_MAX)).map(|_| Inbox::default()).collect(),
         store: OnceLock::new(),
         control_changed: tokio::sync::Notify::new(),
         sockets: AtomicUsize::new(0),
@@ -303,12 +311,7 @@ fn run_main(
         for inbox in node.inboxes.iter() {
             inbox.post(ShardEvent::Drain { spread_ms: node.timers.drain_spread_ms });
         }
-        let drained = async {
-            while node.connections.is_any() {
-                tokio::time::sleep(Duration::from_millis(node.timers.tick_ms)).await;
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_millis(node.timers.drain_timeout_ms), drained).await;
+        node.drained().await;
         for task in background {
             task.abort();
         }
@@ -375,8 +378,8 @@ fn run_shard(
         }
         // The accept loop has ended: the clients are being told, and go.
         let _ = stopped.wait_for(|is_stopping| *is_stopping).await;
-        let deadline = Duration::from_millis(node.timers.drain_timeout_ms);
-        let _ = tokio::time::timeout(deadline, shard.drained()).await;
+        // A shard without sockets waits for the others: it still answers the probes that hang on it.
+        node.drained().await;
     });
 }
 

@@ -16,7 +16,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chat_domain::{Command, RoomId, Seq, Timestamp, UserSummary};
@@ -248,14 +247,6 @@ impl<W: SocketWriter> Shard<W> {
             self.node.metrics.closed(code);
             tracing::debug!(code = code.code(), reason = code.reason(), serial = key.serial, "closing");
             self.touch(key.slot);
-        }
-    }
-
-    /// Waits until no connection is left.
-    pub(crate) async fn drained(&self) {
-        let mut ticks = tokio::time::interval(Duration::from_millis(self.node.timers.tick_ms));
-        while !self.connections.borrow().is_empty() {
-            ticks.tick().await;
         }
     }
 

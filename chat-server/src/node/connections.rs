@@ -60,6 +60,7 @@ impl Connections {
     }
 
     /// Whether anybody is connected.
+    #[cfg(test)]
     pub(crate) fn is_any(&self) -> bool {
         !self.users.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

@@ -31,7 +31,7 @@ use crate::config::{Config, Settings};
 use crate::connection::{Admission, serve};
 use crate::control::{run_control_log, run_ephemeral, run_upkeep};
 use crate::node::Node;
-use crate::server::{new_node, prepare};
+use crate::server::{Foundation, new_node, prepare};
 use crate::shard::inbox::ShardEvent;
 use crate::shard::outbox::{OUTBOX_BYTES_MAX, READ_BYTES_MAX};
 use crate::shard::{Shard, dispatcher};
@@ -184,7 +184,9 @@ impl World {
         let Ok(beginning) = prepare(&Inline(Arc::clone(&self.database)), clock.wall()) else {
             return self.trace.tell("node", "can't start: the database is away");
         };
-        let mut node = new_node(&config, config.bind, clock, beginning.epoch, Vec::new()).unwrap();
+        let (address, epoch) = (config.bind, beginning.epoch);
+        let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), cores: 1 };
+        let mut node = new_node(&config, foundation).unwrap();
         node.chance = Box::new(self.chance.fork());
         node.directory.replace(beginning.rooms);
         let access = Access::new(Arc::clone(&self.database), self.chance.fork(), self.is_slow);
