@@ -16,6 +16,10 @@ use crate::opener::{open_sqlite, sqlite_uri};
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long the header of a SQLite file is, in bytes.
 const HEADER_BYTES: usize = 100;
+/// Where the header names the versions for who writes and for who reads.
+const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
+/// The highest version of the format that is written.
+const FORMAT_VERSION_MAX: u8 = 2;
 /// Files that hold a part of a database that was not closed in an orderly way.
 const SQLITE_SIDE_FILES: [&str; 2] = ["-wal", "-journal"];
 
@@ -160,6 +164,10 @@ fn check_header(path: &Path) -> Result<(), BackupError> {
     let expected = file_bytes(&header).unwrap_or(u64::MAX);
     if metadata.len() < expected {
         return no(format!("it is truncated: it has {} bytes and says {expected}", metadata.len()));
+    }
+    if header.get(FORMAT_VERSIONS).is_none_or(|versions| versions.iter().any(|&one| one > FORMAT_VERSION_MAX))
+    {
+        return no("it is of a newer SQLite format, which can only be read".to_owned());
     }
     match SQLITE_SIDE_FILES.into_iter().find(|suffix| is_filled(&beside(path, suffix))) {
         None => Ok(()),

@@ -42,6 +42,8 @@ fn wrong_files_are_refused_by_name() {
         let mut corrupt = bytes.clone();
         let middle = bytes.len() / 2 / 4_096 * 4_096;
         corrupt[middle..middle + 4_096].fill(0x5a);
+        let mut newer_format = bytes.clone();
+        newer_format[18] = 3;
         let other = chat.folder().join("other.db");
         raw::execute(&other, "CREATE TABLE things (id INTEGER)");
         for (file, code, what) in [
@@ -52,6 +54,7 @@ fn wrong_files_are_refused_by_name() {
             (wrong("short", &bytes[..20]), 1, "it is truncated"),
             (wrong("truncated", &bytes[..bytes.len() / 2 + 7]), 1, "it is truncated"),
             (wrong("corrupt", &corrupt), 1, "is damaged: "),
+            (wrong("newer", &newer_format), 1, "it is of a newer SQLite format"),
             (other.to_str().unwrap().to_owned(), 1, "it holds no chat"),
         ] {
             check_refused(chat, &file, code, what);
