@@ -10,6 +10,7 @@ use crate::config::{Config, Settings};
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::metrics::Waiting;
+use crate::passwords::Passwords;
 use crate::server::{Foundation, new_node};
 use crate::store_access::{ReadWork, StoreAccess, Ticket};
 
@@ -45,7 +46,8 @@ pub(crate) fn node_on(store: Box<dyn StoreAccess>) -> Arc<Node> {
     let config = Config::from_settings(&settings).unwrap();
     let clock = Arc::new(SystemClock::start());
     let (address, epoch) = (config.bind, "epoch".to_owned());
-    let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), cores: 1 };
+    let passwords = Passwords::new(PasswordHasher::new(PasswordParams::default()), 1);
+    let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), passwords, shards: 1 };
     let node = new_node(&config, foundation).unwrap();
     node.directory.replace(vec![Room {
         id: RoomId::new(1),

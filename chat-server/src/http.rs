@@ -5,6 +5,8 @@ mod answer;
 mod body;
 mod credentials;
 mod device;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod health;
 mod login;
 mod logout;
@@ -29,9 +31,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::connection::socket::Stream;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::metrics::Transport;
@@ -55,11 +56,11 @@ const NO_PLACE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Serves the requests of one TCP connection, until it ends or becomes a WebSocket.
-pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve<S: Stream>(shard: Rc<Shard<S::Writer>>, stream: S, peer: SocketAddr) {
     let node = Arc::clone(&shard.node);
     let stands_for_many = address::is_of_many(peer.ip(), &node.trusted_proxies);
     let Some(_visit) = node.visitors.enter(peer.ip().to_canonical(), stands_for_many) else {
-        let _ = stream.try_write(NO_PLACE);
+        stream.write_once(NO_PLACE);
         return;
     };
     let header_timeout = Duration::from_millis(node.timers.header_timeout_ms);
@@ -68,7 +69,7 @@ pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, p
         async move {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let address = address::client(request.headers(), peer, &shard.node.trusted_proxies);
-            let handled = survive("a request", route(&shard, request, peer)).await;
+            let handled = survive("a request", route::<S>(&shard, request, peer)).await;
             let handled = handled.unwrap_or_else(|| Err(Failure::panicked().into()));
             if let Err(refused) = &handled {
                 note_refusal(&shard.node, &path, &refused.failure, address);
@@ -96,7 +97,11 @@ pub(crate) async fn serve(shard: Rc<Shard<OwnedWriteHalf>>, stream: TcpStream, p
 }
 
 /// Finds what a request asks for.
-async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, peer: SocketAddr) -> Handled {
+async fn route<S: Stream>(
+    shard: &Rc<Shard<S::Writer>>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Handled {
     policy::check(&request)?;
     let node = Arc::clone(&shard.node);
     let method = request.method().clone();
@@ -106,9 +111,9 @@ async fn route(shard: &Rc<Shard<OwnedWriteHalf>>, request: Request<Incoming>, pe
         node.rates.arrive(Arrival::Lookup, address, node.clock.now())?;
     }
     match (&method, path.as_str()) {
-        (&Method::GET, "/ws") => upgrade::handle(shard, request, peer).await,
+        (&Method::GET, "/ws") => upgrade::handle::<S>(shard, request, peer).await,
         #[cfg(feature = "echo")]
-        (&Method::GET, ECHO) => upgrade::handle(shard, request, peer).await,
+        (&Method::GET, ECHO) => upgrade::handle::<S>(shard, request, peer).await,
         (&Method::POST, "/api/v1/register") => register::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/login") => login::handle(&node, request, peer).await,
         (&Method::POST, "/api/v1/logout") => logout::handle(&node, request).await,
@@ -185,7 +190,7 @@ fn refuse_foreign(node: &Node, request: &Request<Incoming>) -> Result<(), answer
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 

@@ -18,6 +18,9 @@ mod defect;
 mod directory;
 mod failure;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handlers;
 mod http;
 mod logging;

@@ -12,7 +12,16 @@ use crate::failure::Failure;
 /// The hasher and its threads.
 pub(crate) struct Passwords {
     hasher: Arc<PasswordHasher>,
-    threads: WorkerPool,
+    place: Place,
+}
+
+/// Where a password is hashed.
+enum Place {
+    /// On threads of their own.
+    Threads(WorkerPool),
+    /// Where it is asked for: in virtual time nobody may wait for a thread.
+    #[cfg(feature = "fuzzing")]
+    Here,
 }
 
 /// How far the password threads stand behind all others, in steps of `nice`.
@@ -23,7 +32,14 @@ const WAITING_MAX: usize = 32;
 
 impl Passwords {
     pub(crate) fn new(hasher: PasswordHasher, threads: usize) -> Self {
-        Self { hasher: Arc::new(hasher), threads: WorkerPool::new("password", threads, WAITING_MAX) }
+        let pool = WorkerPool::new("password", threads, WAITING_MAX);
+        Self { hasher: Arc::new(hasher), place: Place::Threads(pool) }
+    }
+
+    /// Passwords without a thread.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn without_threads(hasher: PasswordHasher) -> Self {
+        Self { hasher: Arc::new(hasher), place: Place::Here }
     }
 
     /// Hashes a new password.
@@ -56,16 +72,26 @@ impl Passwords {
 
     /// How many hashes wait for a thread.
     pub(crate) fn waiting(&self) -> usize {
-        self.threads.queued()
+        match &self.place {
+            Place::Threads(pool) => pool.queued(),
+            #[cfg(feature = "fuzzing")]
+            Place::Here => 0,
+        }
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
-        let job = move || {
-            yield_to_the_chat();
-            drop(answer.send(work()));
-        };
-        self.threads.submit(job).map_err(|_| Failure::overloaded())?;
+        match &self.place {
+            Place::Threads(pool) => {
+                let job = move || {
+                    yield_to_the_chat();
+                    drop(answer.send(work()));
+                };
+                pool.submit(job).map_err(|_| Failure::overloaded())?;
+            }
+            #[cfg(feature = "fuzzing")]
+            Place::Here => drop(answer.send(work())),
+        }
         answered.await.map_err(|_| Failure::internal("a password thread failed"))
     }
 }

@@ -102,12 +102,15 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let store = open_store(&config)?;
         let beginning = prepare(&store, clock.wall())?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let foundation = Foundation {
             address,
             clock: Arc::clone(&clock),
             epoch: beginning.epoch,
             warnings: store.warnings().to_vec(),
-            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            // On the other half the chat goes on at once: a core that hashes gives way a scheduler's tick late.
+            passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores.div_ceil(2)),
+            shards: cores.min(SHARDS_MAX),
         };
         let node = Arc::new(new_node(&config, foundation)?);
         node.directory.replace(beginning.rooms);
@@ -235,12 +238,13 @@ pub(crate) struct Foundation {
     pub(crate) epoch: String,
     /// What the store has to say to the operator.
     pub(crate) warnings: Vec<String>,
-    /// Cores that the process may use.
-    pub(crate) cores: usize,
+    pub(crate) passwords: Passwords,
+    /// How many threads share the connections.
+    pub(crate) shards: usize,
 }
 
 pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, StartError> {
-    let Foundation { address, clock, epoch, warnings, cores } = foundation;
+    let Foundation { address, clock, epoch, warnings, passwords, shards } = foundation;
     let secret = match &config.secret_key {
         Some(secret) => secret.clone(),
         None => SecretKey::of_data_dir(&config.data_dir)?,
@@ -259,8 +263,7 @@ pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, 
         trusted_proxies: config.trusted_proxies.clone(),
         epoch,
         tokens: Tokens::new(secret),
-        // On the other half the chat goes on at once: a core that hashes gives way a scheduler's tick late.
-        passwords: Passwords::new(PasswordHasher::new(PasswordParams::default()), cores.div_ceil(2)),
+        passwords,
         directory: Directory::default(),
         connections: Connections::default(),
         presence: Presence::new(config.timers.presence_grace_ms, clock),
@@ -268,7 +271,7 @@ pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, 
         rates: Rates::new(&config.limits),
         sightings: Sightings::new(config.timers.session_touch_ms),
         tops: Tops::default(),
-        inboxes: (0..cores.clamp(1, SHARDS_MAX)).map(|_| Inbox::default()).collect(),
+        inboxes: (0..shards).map(|_| Inbox::default()).collect(),
         store: OnceLock::new(),
         control_changed: tokio::sync::Notify::new(),
         sockets: AtomicUsize::new(0),

@@ -271,7 +271,7 @@ impl<W: SocketWriter> Shard<W> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl<W: SocketWriter> Shard<W> {
     /// Looks at every connection.
     pub(crate) fn inspect(&self, mut look: impl FnMut(&Connection<W>)) {

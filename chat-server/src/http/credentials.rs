@@ -21,10 +21,14 @@ pub(super) enum Credentials {
 
 /// Reads a request's credentials; a bearer token goes before a cookie.
 pub(super) fn read(node: &Node, headers: &HeaderMap) -> Credentials {
+    read_named(cookie_name(node), headers)
+}
+
+/// The same, with the cookie's name.
+pub(super) fn read_named(name: &str, headers: &HeaderMap) -> Credentials {
     if let Some(token) = bearer(headers) {
         return Credentials::Bearer(token.to_owned());
     }
-    let name = cookie_name(node);
     let pairs = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
     let mut cookies = pairs.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
     match cookies.find(|(held, _)| *held == name) {

@@ -1,7 +1,6 @@
 //! What every request must keep to before anybody looks at what it asks for.
 
 use chat_protocol::ErrorCode;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use hyper::{Request, StatusCode, Version};
 
@@ -11,7 +10,7 @@ use super::answer::Refused;
 const TARGET_BYTES_MAX: usize = 2 * 1024;
 
 /// Checks the form of a request.
-pub(super) fn check(request: &Request<Incoming>) -> Result<(), Refused> {
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refused> {
     let refused = |status, text: &str| Err(Refused::with_status(status, ErrorCode::BadField, text));
     let headers = request.headers();
     let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());

@@ -11,22 +11,21 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Handled;
 use super::address;
 use super::answer::{self, Refused};
 use super::credentials::{self, Credentials};
+use crate::connection::socket::Stream;
 use crate::connection::{self, Admission};
 use crate::failure::Failure;
 use crate::node::rates::Arrival;
 use crate::node::{Node, SocketPlace};
 use crate::shard::Shard;
 
-pub(super) async fn handle(
-    shard: &Rc<Shard<OwnedWriteHalf>>,
+pub(super) async fn handle<S: Stream>(
+    shard: &Rc<Shard<S::Writer>>,
     mut request: Request<Incoming>,
     peer: SocketAddr,
 ) -> Handled {
@@ -40,7 +39,7 @@ pub(super) async fn handle(
     let place = SocketPlace::take(node).ok_or_else(Failure::overloaded)?;
     let admission = admission(node, &request).await?;
     let upgrade = hyper::upgrade::on(&mut request);
-    tokio::task::spawn_local(serve(Rc::clone(shard), upgrade, admission, place));
+    tokio::task::spawn_local(serve::<S>(Rc::clone(shard), upgrade, admission, place));
     let mut answer = answer::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -53,19 +52,19 @@ pub(super) async fn handle(
 }
 
 /// Hands the plain stream to the connection. hyper's empty buffer is dropped: it would pin 4 KiB.
-async fn serve(
-    shard: Rc<Shard<OwnedWriteHalf>>,
+async fn serve<S: Stream>(
+    shard: Rc<Shard<S::Writer>>,
     upgrade: OnUpgrade,
     admission: Admission,
     _place: SocketPlace,
 ) {
-    let Some((stream, leftover)) = Box::pin(plain_stream(upgrade)).await else { return };
-    connection::serve(shard, stream.into_split(), leftover, admission).await;
+    let Some((stream, leftover)) = Box::pin(plain_stream::<S>(upgrade)).await else { return };
+    connection::serve(shard, stream.into_halves(), leftover, admission).await;
 }
 
-async fn plain_stream(upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+async fn plain_stream<S: Stream>(upgrade: OnUpgrade) -> Option<(S, Vec<u8>)> {
     let upgraded: Upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<S>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
@@ -87,7 +86,7 @@ async fn admission(node: &Node, request: &Request<Incoming>) -> Result<Admission
 }
 
 /// Checks what RFC 6455 section 4.2.1 asks for; gives back the value of `Sec-WebSocket-Accept`.
-fn check_handshake(request: &Request<Incoming>) -> Result<HeaderValue, Refused> {
+pub(super) fn check_handshake<B>(request: &Request<B>) -> Result<HeaderValue, Refused> {
     let headers = request.headers();
     let bad = |text: &str| Refused::with_status(StatusCode::BAD_REQUEST, ErrorCode::BadField, text);
     if request.version() != Version::HTTP_11 {

@@ -15,6 +15,7 @@ use chat_domain::{
 };
 use chat_protocol::CloseCode;
 use chat_protocol::events::Ack;
+use chat_store::password::{PasswordHasher, PasswordParams};
 use chat_store::secret_key::SecretKey;
 use chat_store::tokens::Tokens;
 use clap::Parser;
@@ -31,6 +32,7 @@ use crate::config::{Config, Settings};
 use crate::connection::{Admission, serve};
 use crate::control::{run_control_log, run_ephemeral, run_upkeep};
 use crate::node::Node;
+use crate::passwords::Passwords;
 use crate::server::{Foundation, new_node, prepare};
 use crate::shard::inbox::ShardEvent;
 use crate::shard::outbox::{OUTBOX_BYTES_MAX, READ_BYTES_MAX};
@@ -185,7 +187,8 @@ impl World {
             return self.trace.tell("node", "can't start: the database is away");
         };
         let (address, epoch) = (config.bind, beginning.epoch);
-        let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), cores: 1 };
+        let passwords = Passwords::new(PasswordHasher::new(PasswordParams::default()), 1);
+        let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), passwords, shards: 1 };
         let mut node = new_node(&config, foundation).unwrap();
         node.chance = Box::new(self.chance.fork());
         node.directory.replace(beginning.rooms);
