@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chat_domain::{Command, Room, RoomDescription, RoomId, RoomName, Seq, Timestamp};
+use chat_store::password::{PasswordHasher, PasswordParams};
 use clap::Parser;
 
 use crate::clock::SystemClock;
