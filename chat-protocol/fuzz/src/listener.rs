@@ -184,7 +184,10 @@ impl Listener {
         }
         assert!(!self.has_ended(), "it is let go without a close");
         for (id, (asked, answered)) in &self.asked {
-            assert!(self.silent.contains(id) || asked == answered, "{asked} asked with {id:?}, {answered} answered");
+            assert!(
+                self.silent.contains(id) || asked == answered,
+                "{asked} asked with {id:?}, {answered} answered"
+            );
         }
         for (room, last) in &self.rooms {
             let stored = chat.stored(room.as_str());
@@ -204,7 +207,8 @@ impl Ledger {
                 message.key.as_ref() == Some(key)
                     && message.author.as_ref().is_some_and(|author| author.username.as_str() == user)
             };
-            let found = stored.iter().find(is_it).unwrap_or_else(|| panic!("{key} is acknowledged and not stored"));
+            let found =
+                stored.iter().find(is_it).unwrap_or_else(|| panic!("{key} is acknowledged and not stored"));
             assert_eq!((Some(found.seq), Some(found.id)), (ack.seq, ack.message_id));
             for (message, wanted) in stored.iter().zip(1..) {
                 assert_eq!(message.seq, Seq::new(wanted), "dense numbers in {room}");

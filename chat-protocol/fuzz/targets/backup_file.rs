@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use chat_domain::{
-    Body, Command, DisplayName, JoinRoom, MessageKey, RegisterUser, RoomId, SendMessage, Timestamp, UserId, Username,
-    add_default_rooms,
+    Body, Command, DisplayName, JoinRoom, MessageKey, RegisterUser, RoomId, SendMessage, Timestamp, UserId,
+    Username, add_default_rooms,
 };
 use chat_store::backup::{Existing, OldFile, Restore, Sessions, create, restore, verify};
 use chat_store::{DatabaseUrl, Store, StoreOptions, commit, migrations};
@@ -101,7 +101,9 @@ impl Work {
         let store = Store::open(&url, &options).unwrap();
         store.write(|repository| add_default_rooms(repository, now)).unwrap();
         for command in commands() {
-            assert!(commit(&store, now, vec![(command, ())]).iter().all(|completed| completed.result.is_ok()));
+            assert!(
+                commit(&store, now, vec![(command, ())]).iter().all(|completed| completed.result.is_ok())
+            );
         }
         create(&url, &options, &file, Existing::Refuse, &mut |_| {}).unwrap();
         Self {

@@ -124,7 +124,9 @@ impl World {
             assert!(!self.has_stopped, "{action:?} after the end");
             match action {
                 Action::Tell(event) => self.hear(event),
-                Action::Send(frame) => assert!(serde_json::from_str::<ClientEvent>(&frame).is_ok(), "{frame}"),
+                Action::Send(frame) => {
+                    assert!(serde_json::from_str::<ClientEvent>(&frame).is_ok(), "{frame}")
+                }
                 Action::Stop(_) => self.has_stopped = true,
                 Action::Open { .. } | Action::Close => {}
             }

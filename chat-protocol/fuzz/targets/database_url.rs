@@ -18,7 +18,8 @@ fuzz_target!(|text: &str| {
     if url.backend() == Backend::Postgres {
         let rest = text.split_once("//").expect("an address").1;
         let password = rest.split(['/', '?', '#']).next().and_then(|authority| authority.split_once('@'));
-        let password = password.and_then(|(user, _)| user.split_once(':')).map_or("", |(_, password)| password);
+        let password =
+            password.and_then(|(user, _)| user.split_once(':')).map_or("", |(_, password)| password);
         // A password that also stands elsewhere can't be told from what stands there.
         let without = format!("postgres://{}", rest.replacen(&format!(":{password}@"), "@", 1));
         assert!(password.len() < 3 || without.contains(password) || !shown.contains(password), "{shown}");

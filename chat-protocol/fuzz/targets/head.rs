@@ -68,7 +68,8 @@ fn check(request: &Request<()>, reading: &Reading, peer: IpAddr) {
 /// This machine's names on port 8081, and nothing behind them but a path.
 fn is_ours(host: &str) -> bool {
     ["localhost:8081", "127.0.0.1:8081", "[::1]:8081"].iter().any(|ours| {
-        let rest = host.strip_prefix(ours).map(|rest| rest.trim_start_matches(":80").trim_start_matches(":443"));
+        let rest =
+            host.strip_prefix(ours).map(|rest| rest.trim_start_matches(":80").trim_start_matches(":443"));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }

@@ -14,9 +14,8 @@ const PIECES_MAX: usize = 64;
 /// Milliseconds after which every connection is gone.
 const GONE_MS: u64 = 180_000;
 /// The statuses of the answers. 500 is a defect.
-const STATUSES: [u16; 20] = [
-    101, 200, 201, 204, 303, 400, 401, 403, 404, 405, 408, 409, 411, 413, 414, 415, 426, 429, 431, 503,
-];
+const STATUSES: [u16; 20] =
+    [101, 200, 201, 204, 303, 400, 401, 403, 404, 405, 408, 409, 411, 413, 414, 415, 426, 429, 431, 503];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&manner, bytes)) = bytes.split_first() else { return };
@@ -50,7 +49,8 @@ fn check(mut written: Vec<u8>, is_head: bool) {
     let end = written.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a whole head");
     let body: Vec<u8> = written.split_off(end + 4);
     let head = String::from_utf8(written).expect("a head in ASCII").to_lowercase();
-    let status: u16 = head.strip_prefix("http/1.").and_then(|rest| rest.get(2..5)?.parse().ok()).expect("a status");
+    let status: u16 =
+        head.strip_prefix("http/1.").and_then(|rest| rest.get(2..5)?.parse().ok()).expect("a status");
     assert!(STATUSES.contains(&status), "{head}");
     if status == 101 {
         return check_frames(body);
@@ -65,7 +65,8 @@ fn check(mut written: Vec<u8>, is_head: bool) {
     if status < 400 || is_head {
         return;
     }
-    let error: HttpError = serde_json::from_slice(body.get(..bytes).expect("a whole body")).expect("an error");
+    let error: HttpError =
+        serde_json::from_slice(body.get(..bytes).expect("a whole body")).expect("an error");
     assert_ne!(error.code, ErrorCode::Internal, "a defect of the server");
     assert_eq!(error.retry_after_ms.is_some(), error.code.may_retry(), "{error:?}");
     check_error_text(&error.message);

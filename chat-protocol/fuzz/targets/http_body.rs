@@ -2,8 +2,8 @@
 #![no_main]
 
 use chat_protocol::{
-    HttpError, LoginAnswer, LoginRequest, PasswordRequest, RegisterAnswer, RegisterRequest, RevokeSessionsRequest,
-    SessionsAnswer,
+    HttpError, LoginAnswer, LoginRequest, PasswordRequest, RegisterAnswer, RegisterRequest,
+    RevokeSessionsRequest, SessionsAnswer,
 };
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
