@@ -1,6 +1,7 @@
 //! One connection: a reader task around the WebSocket library; what it writes goes through the shard's dispatcher.
 
 mod admission;
+mod brake;
 #[cfg(feature = "echo")]
 mod echo;
 mod io;

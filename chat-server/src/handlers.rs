@@ -11,7 +11,7 @@ mod typing;
 
 use std::rc::Rc;
 
-use chat_protocol::{ClientEvent, Request, ServerEvent, decode};
+use chat_protocol::{ClientEvent, ErrorCode, Request, ServerEvent, decode};
 
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
@@ -34,13 +34,24 @@ impl<W> Copy for Scope<'_, W> {}
 /// What a handler comes to: an event that answers the request, or nothing to say now.
 type Answer = Result<Option<ServerEvent>, Failure>;
 
-/// Whether a frame could be read.
+/// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Legibility {
-    /// It was a request.
-    Legible,
-    /// It was none, and was answered with an error.
+pub(crate) enum Handled {
+    /// It was a request, and is answered or under way.
+    Taken,
+    /// It was a request, and was told to come again later.
+    Postponed(Refusal),
+    /// It was no request, and was answered with an error.
     Illegible,
+}
+
+/// Why a request is to come again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// This person asks for too much.
+    RateLimited,
+    /// All together ask for too much, or the database does not answer.
+    Overloaded,
 }
 
 /// Handles one frame of a signed-in client.
@@ -48,10 +59,10 @@ pub(crate) async fn handle<W: SocketWriter>(
     shard: &Rc<Shard<W>>,
     key: ConnectionKey,
     text: &str,
-) -> Result<Legibility, Gone> {
+) -> Result<Handled, Gone> {
     let scope = Scope { shard, key };
     let request = decode(text);
-    let legibility = if request.is_ok() { Legibility::Legible } else { Legibility::Illegible };
+    let is_legible = request.is_ok();
     let (id, answer) = match request {
         Ok(Request { id, event: ClientEvent::SendMessage(event) }) => {
             // The answer comes with the commit, which this task doesn't wait for.
@@ -64,12 +75,18 @@ pub(crate) async fn handle<W: SocketWriter>(
         }
         Err(bad) => (bad.id, Err(Failure::new(bad.code, bad.message))),
     };
+    let handled = match &answer {
+        _ if !is_legible => Handled::Illegible,
+        Err(failure) if failure.code == ErrorCode::RateLimited => Handled::Postponed(Refusal::RateLimited),
+        Err(failure) if failure.retry_after_ms.is_some() => Handled::Postponed(Refusal::Overloaded),
+        _ => Handled::Taken,
+    };
     match answer {
         Ok(None) => {}
         Ok(Some(event)) => shard.answer(key, id.as_deref(), &event)?,
         Err(failure) => shard.refuse(key, id.as_deref(), failure)?,
     }
-    Ok(legibility)
+    Ok(handled)
 }
 
 async fn dispatch<W: SocketWriter>(scope: Scope<'_, W>, id: Option<&str>, event: ClientEvent) -> Answer {

@@ -15,11 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::connection::admission::{Admission, admit};
+use crate::connection::brake::Brake;
 #[cfg(feature = "echo")]
 use crate::connection::echo::echo_all;
 use crate::connection::io::ReaderIo;
 use crate::connection::socket::SocketWriter;
-use crate::handlers::{self, Legibility};
+use crate::handlers::{self, Handled, Refusal};
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{ConnectionKey, Gone, Shard};
 use crate::survive::survive;
@@ -53,6 +54,7 @@ pub(crate) struct Reader<R, W> {
     queue_bytes_max: usize,
     /// How many frames that ask for nothing may still come.
     nuisances: TokenBucket,
+    brake: Brake,
     /// Whether the client's frames can still be read: not after one that breaks the protocol.
     is_sound: bool,
 }
@@ -83,9 +85,10 @@ pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
         .max_frame_size(Some(bounds.message_bytes));
     let io = ReaderIo { reader, shard: Rc::clone(&shard), key };
     let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
-    let nuisances = TokenBucket::new(NUISANCES, shard.node.clock.now());
+    let now = shard.node.clock.now();
+    let (nuisances, brake) = (TokenBucket::new(NUISANCES, now), Brake::new(now));
     let queue_bytes_max = bounds.queue_bytes;
-    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, nuisances, is_sound: true };
+    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, nuisances, brake, is_sound: true };
     // Boxed, so that the idle connection's task doesn't keep their size.
     let work = async {
         #[cfg(feature = "echo")]
@@ -109,8 +112,9 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
                 Incoming::Ended(code) => return code,
                 Incoming::Binary(_) => return Some(CloseCode::Unsupported),
                 Incoming::Text(text) => match handlers::handle(&self.shard, self.key, &text).await {
-                    Ok(Legibility::Legible) => {}
-                    Ok(Legibility::Illegible) => {
+                    Ok(Handled::Taken) => {}
+                    Ok(Handled::Postponed(refusal)) => self.slow_down(refusal).await,
+                    Ok(Handled::Illegible) => {
                         if let Err(code) = self.count_nuisance() {
                             return code;
                         }
@@ -183,6 +187,14 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     pub(crate) fn count_nuisance(&mut self) -> Result<(), Option<CloseCode>> {
         let now = self.shard.node.clock.now();
         self.nuisances.take(NUISANCES, now).map_err(|_| Some(CloseCode::Policy))
+    }
+
+    /// Counts a request that was told to come again later, and waits if there were too many of them.
+    async fn slow_down(&mut self, refusal: Refusal) {
+        let wait = self.brake.refused(refusal, self.shard.node.clock.now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// Notes that something came.

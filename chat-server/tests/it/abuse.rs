@@ -3,7 +3,7 @@
 
 mod events;
 mod floods;
-mod frames;
+pub(crate) mod frames;
 mod handshake;
 mod http;
 

@@ -25,6 +25,7 @@ mod log;
 mod metrics;
 mod operating;
 mod outage;
+mod overload;
 mod presence;
 mod process;
 mod restore;

@@ -79,7 +79,7 @@ fn cases() -> Vec<(Vec<u8>, u16, &'static str)> {
 }
 
 /// A masked frame.
-pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),

@@ -10,7 +10,7 @@ use crate::support::{Database, LENIENCE, http, run};
 
 /// Tries of each kind, in turn: what else the machine does falls on both.
 const TRIES: usize = 200;
-/// How far apart the medians may be.
+/// How far apart the medians may be. On a busy machine a hash takes several times as long, and they are further apart.
 const APART: Duration = Duration::from_millis(2);
 
 #[test]
@@ -28,7 +28,8 @@ fn an_unknown_user_is_refused_as_slowly_as_a_wrong_password() {
         let (unknown, wrong) = (median(unknown), median(wrong));
         let figures = format!("medians of {TRIES}: an unknown user {unknown:?}, a wrong password {wrong:?}");
         println!("{figures}");
-        assert!(unknown.abs_diff(wrong) < APART * LENIENCE, "{figures}");
+        let apart_max = (APART * LENIENCE).max(wrong / 8);
+        assert!(unknown.abs_diff(wrong) < apart_max, "{figures}");
     });
 }
 
