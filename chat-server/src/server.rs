@@ -311,14 +311,19 @@ fn run_main(
             () = accept_all(listener, streams, &*node.clock) => {}
             _ = stopped.wait_for(|is_stopping| *is_stopping) => {}
         }
-        for inbox in node.inboxes.iter() {
-            inbox.post(ShardEvent::Drain { spread_ms: node.timers.drain_spread_ms });
-        }
-        node.drained().await;
+        drain_connections(&node).await;
         for task in background {
             task.abort();
         }
     });
+}
+
+/// Tells every client that the server goes away, and waits until they are gone, but not for ever.
+pub(crate) async fn drain_connections(node: &Node) {
+    for inbox in node.inboxes.iter() {
+        inbox.post(ShardEvent::Drain { spread_ms: node.timers.drain_spread_ms });
+    }
+    node.drained().await;
 }
 
 /// Accepts connections and hands them to the shards in turn.

@@ -59,12 +59,6 @@ impl Connections {
         }
     }
 
-    /// Whether anybody is connected.
-    #[cfg(test)]
-    pub(crate) fn is_any(&self) -> bool {
-        !self.users.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
     /// A person's connections, because some of them are to be closed.
     pub(crate) fn to_close(&self, user_id: UserId) -> Vec<ConnectionAddress> {
         // Counted before the look: whoever is added too late for it sees the count.

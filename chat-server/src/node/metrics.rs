@@ -99,6 +99,12 @@ impl Metrics {
         self.closes.count(code);
     }
 
+    /// How many connections were closed with a code.
+    #[cfg(test)]
+    pub(crate) fn closed_with(&self, code: CloseCode) -> u64 {
+        self.closes.of(code)
+    }
+
     /// Counts a sign-in with a password; `refused` is the error's code, if there was one.
     pub(crate) fn login(&self, refused: Option<ErrorCode>) {
         self.logins.count(Outcome::of(refused));

@@ -14,7 +14,7 @@ use crate::shard::inbox::RoomFrames;
 use crate::shard::outbox::{EPHEMERAL_BYTES_MAX, Outbox};
 
 /// Bytes of live events that may be held back for one room while a join is answered.
-const HELD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Sends of one connection that may wait for their commit; then the server stops reading it.
 pub(crate) const IN_FLIGHT_MAX: u32 = 64;
 
@@ -203,5 +203,14 @@ impl<W> Connection<W> {
         }
         self.outbox.push(frame.clone());
         true
+    }
+}
+
+#[cfg(test)]
+impl<W> Connection<W> {
+    /// Bytes that are held back while joins are answered.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let held = self.subscriptions.iter().filter_map(|subscription| subscription.held.as_ref());
+        held.map(|held| held.frames.iter().map(|(_, frames)| frames.len()).sum::<usize>()).sum()
     }
 }

@@ -4,18 +4,19 @@ mod acting;
 mod hearing;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use chat_domain::{Body, MessageKey, RoomName, Seq, UserId};
 use chat_protocol::events::{
-    Connect, Error, GetHistory, JoinRoom, LeaveRoom, MarkRead, NewMessage, RoomJoined, SendMessage, Status,
-    Typing,
+    Ack, Connect, Error, GetHistory, JoinRoom, LeaveRoom, MarkRead, NewMessage, RoomJoined, SendMessage,
+    Status, Typing,
 };
 use chat_protocol::{ClientEvent, ErrorCode, ServerEvent, ServerFrame, encode_request};
 use tokio::sync::Notify;
 
+use super::coverage::Happened;
 use super::frames::{self, Frame};
 use super::network::Link;
 use super::view::{Taken, View};
@@ -30,6 +31,8 @@ const ANSWER_MS: u64 = 10_000;
 const RETRY_MS: u64 = 400;
 /// Milliseconds for which something that the node had under way may still come after a right ended.
 const UNDER_WAY_MS: u64 = 600;
+/// Milliseconds that a sign-in may take.
+const SIGN_IN_MS: u64 = 10_000;
 /// Milliseconds after which typing has ended, with what the network and the ticks take.
 const TYPING_MS: u64 = 6_000 + 2_000;
 
@@ -43,10 +46,21 @@ struct Unsent {
     not_before: u64,
 }
 
+/// A message as it was sent.
+#[derive(Debug, Clone)]
+struct Sending {
+    key: MessageKey,
+    body: String,
+    at: u64,
+    /// Whether it was stored already.
+    was_stored: bool,
+}
+
 /// What a request asked.
 #[derive(Debug, Clone)]
 enum Asked {
-    Send(MessageKey, String),
+    Connect,
+    Send(Sending),
     /// The key of another message: it must be refused.
     Clash(RoomName, MessageKey),
     Join(RoomName, Option<(String, i64)>),
@@ -95,7 +109,13 @@ pub(super) struct Device {
     /// Whether the connection was ever too slow to be told everything.
     is_lossy: Cell<bool>,
     departure: Cell<Option<Departure>>,
+    /// Whether the device loses what it held last as soon as it is offline.
+    is_forgetful: Cell<bool>,
     poke: Notify,
+    /// What came and is no whole frame yet.
+    received: RefCell<Vec<u8>>,
+    /// Keys that were answered with "unknown".
+    doubted: RefCell<BTreeSet<MessageKey>>,
     sent_keys: RefCell<Vec<(RoomName, MessageKey, String)>>,
     marked: RefCell<BTreeMap<RoomName, i64>>,
 }
@@ -121,7 +141,10 @@ impl Device {
             stalled_until: Cell::new(0),
             is_lossy: Cell::new(false),
             departure: Cell::new(None),
+            is_forgetful: Cell::new(false),
             poke: Notify::new(),
+            received: RefCell::default(),
+            doubted: RefCell::default(),
             sent_keys: RefCell::default(),
             marked: RefCell::default(),
         })
@@ -129,6 +152,10 @@ impl Device {
 
     fn tell(&self, what: impl AsRef<str>) {
         self.world.trace.tell(&self.name, what);
+    }
+
+    fn count(&self, happened: Happened) {
+        self.world.trace.count(happened);
     }
 
     pub(super) fn violated(&self, what: impl AsRef<str>) {
@@ -169,36 +196,56 @@ impl Device {
     fn end(&self, link: &Rc<Link>, end: End) {
         match self.departure.take() {
             Some(Departure::Reset) => link.reset(),
-            Some(Departure::Vanish) => link.silence(),
+            Some(Departure::Vanish) => {
+                self.count(Happened::Vanished);
+                link.silence();
+            }
             _ => link.client_finish(),
         }
+        self.judge(end);
         *self.link.borrow_mut() = None;
         self.is_connected.set(false);
         self.asked.borrow_mut().clear();
         for unsent in self.outbox.borrow_mut().iter_mut() {
             unsent.is_under_way = false;
         }
-        for view in self.views.borrow_mut().values_mut() {
-            view.is_live = false;
-            view.is_joining = false;
-            view.typers.clear();
-        }
+        self.views.borrow_mut().values_mut().for_each(View::end);
         let is_signed_out = matches!(end, End::Closed(Some(4500..=4502)));
         if is_signed_out || end == End::NotSignedIn {
             *self.session.borrow_mut() = None;
         }
-        if end == End::Closed(Some(World::DEFECT)) {
-            self.violated("the node closed the connection because of a defect");
+        if self.is_forgetful.take() {
+            self.forget();
         }
-        if let End::Closed(Some(code @ (1002 | 1003 | 1007 | 1008 | 1009 | 4503))) = end {
-            self.violated(format!("a client that keeps the rules is closed with {code}"));
+    }
+
+    /// What an end says of the node.
+    fn judge(&self, end: End) {
+        match end {
+            End::Closed(Some(World::DEFECT)) => {
+                self.violated("the node closed the connection because of a defect");
+            }
+            // A network that held the sign-in up for as long as one may take.
+            End::Closed(Some(4503)) if self.now() >= self.began_at.get() + SIGN_IN_MS => {}
+            End::Closed(Some(code @ (1002 | 1003 | 1007 | 1008 | 1009 | 4503))) => {
+                self.violated(format!("a client that keeps the rules is closed with {code}"));
+            }
+            End::Closed(Some(4000)) => self.count(Happened::SlowReaderTold),
+            End::Closed(Some(1012)) => self.count(Happened::ToldToComeBack),
+            End::Closed(Some(4500 | 4502)) if self.views.borrow().values().any(|view| view.is_live) => {
+                self.count(Happened::SessionEndedLive);
+            }
+            End::Lost if !self.received.borrow().is_empty() => self.count(Happened::CutInMidFrame),
+            _ => {}
         }
     }
 
     async fn converse(&self, link: &Rc<Link>, session: &Ticketed) -> End {
         let connect = ClientEvent::Connect(Connect { token: session.token.clone() });
         link.client_send(&frames::text(&encode_request(&connect, Some("connect")).unwrap()));
-        let (mut bytes, mut heard_at, mut is_pinged) = (Vec::new(), self.now(), false);
+        self.asked.borrow_mut().insert("connect".to_owned(), Asked::Connect);
+        self.received.borrow_mut().clear();
+        let (mut heard_at, mut is_pinged) = (self.now(), false);
         loop {
             if let Some(departure) = self.departure.get() {
                 if departure == Departure::Close {
@@ -234,13 +281,14 @@ impl Device {
                     Ok(None) => {}
                     Ok(Some(came)) => {
                         (heard_at, is_pinged) = (self.now(), false);
-                        bytes.extend_from_slice(&came);
+                        self.received.borrow_mut().extend_from_slice(&came);
                     }
                 },
                 () = tokio::time::sleep(Duration::from_millis(RETRY_MS)) => {}
             }
             loop {
-                match frames::next(&mut bytes) {
+                let next = frames::next(&mut self.received.borrow_mut());
+                match next {
                     Ok(None) => break,
                     Ok(Some(Frame::Text(text))) => {
                         if let Some(end) = self.take(&text, session) {
@@ -265,7 +313,8 @@ impl Device {
     fn join_rooms(&self) {
         let mut joins = Vec::new();
         for (room, view) in self.views.borrow_mut().iter_mut() {
-            if view.is_wanted && !view.is_joining && (!view.is_live || view.must_resume) {
+            let is_due = !view.is_joining && view.not_before <= self.now();
+            if view.is_wanted && is_due && (!view.is_live || view.must_resume) {
                 view.is_joining = true;
                 joins.push((room.clone(), view.position.clone()));
             }
@@ -285,8 +334,8 @@ impl Device {
         let (asked, views) = (self.asked.borrow(), self.views.borrow());
         let is_leaving =
             |room: &RoomName| asked.values().any(|asked| matches!(asked, Asked::Leave(left) if left == room));
-        let unwanted =
-            views.iter().filter(|(room, view)| view.is_live && !view.is_wanted && !is_leaving(room));
+        let is_due = |view: &View| view.is_live && !view.is_wanted && view.not_before <= self.now();
+        let unwanted = views.iter().filter(|(room, view)| is_due(view) && !is_leaving(room));
         unwanted.map(|(room, _)| room.clone()).collect()
     }
 
@@ -303,7 +352,13 @@ impl Device {
         }
         for Unsent { key, room, body, .. } in sends {
             let event = SendMessage { room, body: Body::new(body.clone()).unwrap(), key: key.clone() };
-            self.ask(ClientEvent::SendMessage(event), Asked::Send(key, body));
+            let sending = self.sending(key, body);
+            self.ask(ClientEvent::SendMessage(event), Asked::Send(sending));
         }
+    }
+
+    fn sending(&self, key: MessageKey, body: String) -> Sending {
+        let was_stored = self.world.is_stored(self.user_id, &key);
+        Sending { key, body, at: self.now(), was_stored }
     }
 }

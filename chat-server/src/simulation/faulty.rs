@@ -29,25 +29,44 @@ impl Fault {
     }
 }
 
+/// A call that failed, and how.
+pub(super) struct Failed {
+    pub(super) call: &'static str,
+    pub(super) error: RepositoryError,
+}
+
 /// A repository around another one.
 pub(super) struct Faulty<'r> {
     inner: &'r mut dyn Repository,
     epoch: &'r str,
     /// After how many calls which failure comes.
     fault: Option<(usize, Fault)>,
+    /// The calls so far.
+    pub(super) calls: Vec<&'static str>,
     /// The first failure of a call, which fails the transaction.
-    pub(super) failed: Option<String>,
-    pub(super) is_conflict: bool,
+    pub(super) failed: Option<Failed>,
     /// The last entry of the control log that was read.
     pub(super) read_control: Option<ControlSeq>,
+    /// The last room of which changes were asked for.
+    pub(super) changes_of: Option<RoomId>,
 }
 
 impl<'r> Faulty<'r> {
     pub(super) fn new(inner: &'r mut dyn Repository, epoch: &'r str, fault: Option<(usize, Fault)>) -> Self {
-        Self { inner, epoch, fault, failed: None, is_conflict: false, read_control: None }
+        Self { inner, epoch, fault, calls: Vec::new(), failed: None, read_control: None, changes_of: None }
     }
 
-    fn call<T>(&mut self, work: impl FnOnce(&mut dyn Repository) -> Result<T>) -> Result<T> {
+    /// The end of a transaction, which may fail as a call may.
+    pub(super) fn commit(&mut self) -> Result<()> {
+        self.call("commit", |_| Ok(()))
+    }
+
+    fn call<T>(
+        &mut self,
+        call: &'static str,
+        work: impl FnOnce(&mut dyn Repository) -> Result<T>,
+    ) -> Result<T> {
+        self.calls.push(call);
         let result = match &mut self.fault {
             Some((0, fault)) => Err(fault.error()),
             Some((calls, _)) => {
@@ -56,11 +75,20 @@ impl<'r> Faulty<'r> {
             }
             None => work(self.inner),
         };
-        if let Err(error) = &result {
-            self.is_conflict |= matches!(error, RepositoryError::Conflict(_));
-            self.failed.get_or_insert_with(|| error.to_string());
-        }
-        result
+        result.inspect_err(|error| {
+            self.failed.get_or_insert_with(|| Failed { call, error: again(error) });
+        })
+    }
+}
+
+/// The same error once more.
+pub(super) fn again(error: &RepositoryError) -> RepositoryError {
+    match error {
+        RepositoryError::Unavailable(why) => RepositoryError::Unavailable(why.clone()),
+        RepositoryError::StorageFull(why) => RepositoryError::StorageFull(why.clone()),
+        RepositoryError::Conflict(why) => RepositoryError::Conflict(why.clone()),
+        RepositoryError::Corrupt(why) => RepositoryError::Corrupt(why.clone()),
+        RepositoryError::Internal(why) => RepositoryError::Internal(why.clone()),
     }
 }
 
@@ -68,7 +96,7 @@ macro_rules! passed_on {
     ($($trait:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)* })*) => {$(
         impl $trait for Faulty<'_> {
             $(fn $name(&mut self, $($arg: $type),*) -> Result<$out> {
-                self.call(|inner| inner.$name($($arg),*))
+                self.call(stringify!($name), |inner| inner.$name($($arg),*))
             })*
         }
     )*};
@@ -115,34 +143,50 @@ passed_on! {
         fn record_presence(records: &[PresenceRecord]) -> ();
         fn clear_presence() -> ();
     }
-    Messages {
-        fn find_sent(keys: &[(UserId, MessageKey)]) -> Vec<Option<Message>>;
-        fn insert_messages(messages: &[NewMessage]) -> Vec<MessageId>;
-        fn list_messages(room_id: RoomId, before: Option<Seq>, limit: u32) -> Vec<Message>;
-        fn list_changes(room_id: RoomId, after: Seq, limit: u32) -> Vec<Message>;
-        fn count_unread(room_id: RoomId, user_id: UserId, after: Seq, limit: u32) -> u32;
+}
+
+impl Messages for Faulty<'_> {
+    fn find_sent(&mut self, keys: &[(UserId, MessageKey)]) -> Result<Vec<Option<Message>>> {
+        self.call("find_sent", |inner| inner.find_sent(keys))
+    }
+
+    fn insert_messages(&mut self, messages: &[NewMessage]) -> Result<Vec<MessageId>> {
+        self.call("insert_messages", |inner| inner.insert_messages(messages))
+    }
+
+    fn list_messages(&mut self, room_id: RoomId, before: Option<Seq>, limit: u32) -> Result<Vec<Message>> {
+        self.call("list_messages", |inner| inner.list_messages(room_id, before, limit))
+    }
+
+    fn list_changes(&mut self, room_id: RoomId, after: Seq, limit: u32) -> Result<Vec<Message>> {
+        self.changes_of = Some(room_id);
+        self.call("list_changes", |inner| inner.list_changes(room_id, after, limit))
+    }
+
+    fn count_unread(&mut self, room_id: RoomId, user_id: UserId, after: Seq, limit: u32) -> Result<u32> {
+        self.call("count_unread", |inner| inner.count_unread(room_id, user_id, after, limit))
     }
 }
 
 impl ControlLog for Faulty<'_> {
     fn append_control(&mut self, action: &ControlAction, now: Timestamp) -> Result<ControlSeq> {
-        self.call(|inner| inner.append_control(action, now))
+        self.call("append_control", |inner| inner.append_control(action, now))
     }
 
     fn list_control(&mut self, after: ControlSeq, limit: u32) -> Result<Vec<ControlEntry>> {
-        let entries = self.call(|inner| inner.list_control(after, limit))?;
+        let entries = self.call("list_control", |inner| inner.list_control(after, limit))?;
         self.read_control = self.read_control.max(entries.last().map(|entry| entry.seq));
         Ok(entries)
     }
 
     fn last_control_seq(&mut self) -> Result<ControlSeq> {
-        self.call(|inner| inner.last_control_seq())
+        self.call("last_control_seq", |inner| inner.last_control_seq())
     }
 }
 
 impl Meta for Faulty<'_> {
     fn epoch(&mut self) -> Result<String> {
-        self.call(|_| Ok(()))?;
+        self.call("epoch", |_| Ok(()))?;
         Ok(self.epoch.to_owned())
     }
 }

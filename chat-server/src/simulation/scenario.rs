@@ -1,53 +1,62 @@
 //! One run: people who chat, what goes wrong meanwhile, and what must hold when all is well again.
 
+mod ending;
+mod mischief;
+mod nth_call;
+
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_domain::{RoomId, RoomName, Seq, disable_user, enable_user, sign_out, sign_out_everywhere};
 use tokio::task::LocalSet;
 
 use super::chance::Chance;
+use super::coverage::Happened;
 use super::database::Snapshot;
 use super::device::{Departure, Device};
 use super::network::{Manners, WHOLE};
-use super::trace::Trace;
+use super::trace::{Outcome, Trace};
 use super::world::World;
 
-/// What a run came to.
-pub(super) struct Outcome {
-    pub(super) events: u64,
-    pub(super) hash: u64,
-    pub(super) violations: Vec<String>,
-}
+pub(super) use nth_call::fail_nth_call;
 
 /// Steps of a scenario, at most.
 const STEPS_MAX: usize = 60;
 /// Milliseconds between two steps, at most.
 const STEP_MS_MAX: usize = 500;
-/// Seconds within which everything settles once nothing fails any more: a half-open connection is noticed after 39.
-const SETTLED_WITHIN_S: u64 = 120;
-/// Seconds of rest after that: a doubt about a commit is cleared within 5, typing ends within 6.
-const REST_S: u64 = 12;
 /// Bytes of a large message's body.
 const LARGE_BODY_BYTES: usize = 8_000;
-/// Milliseconds for which somebody reads nothing while that happens.
-const STALLED_MS: u64 = 20_000;
-/// Large messages at once: more than a reader's queue holds.
-const FLOOD: usize = 45;
+/// Milliseconds for which somebody reads nothing while that happens: so short that the close is read, or not.
+const STALLED_MS: [u64; 2] = [1_500, 20_000];
+/// Large messages at once: more than a reader's queue holds, or more than it holds beside typing and presence.
+const FLOODS: [usize; 3] = [45, 45, 20];
+/// How often somebody joins again while they come.
+const JOINS_IN_A_FLOOD: usize = 20;
+/// Milliseconds between two of these joins.
+const JOIN_AGAIN_MS: u64 = 15;
+/// Messages of a room with a history, at least: more than a page.
+const HISTORY_MIN: usize = 60;
+/// And at most: more than a resume carries.
+const HISTORY_MAX: usize = 600;
 
 /// Runs a seed.
 pub(super) fn run(seed: u64) -> Outcome {
+    play(|trace| Scenario::new(seed, trace).play())
+}
+
+/// Runs something in virtual time, on a runtime of its own.
+fn play<F: Future<Output = ()>>(begin: impl FnOnce(Trace) -> F) -> Outcome {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let set = LocalSet::new();
     let trace = set.block_on(&runtime, async {
         let trace = Trace::begin();
-        Scenario::new(seed, trace.clone()).play().await;
+        begin(trace.clone()).await;
         trace
     });
     drop(set);
-    let (events, hash, violations) = trace.end();
-    Outcome { events, hash, violations }
+    trace.end()
 }
 
 struct Scenario {
@@ -67,7 +76,10 @@ impl Scenario {
         let chance = Chance::new(seed);
         let (people, rooms) = (2 + chance.below(3), 1 + chance.below(3));
         let world = World::new(chance.fork(), trace, people, rooms);
-        let is_flood = chance.one_in(8);
+        let is_flood = chance.one_in(5);
+        if is_flood {
+            world.has_limits.set(false);
+        }
         let chunk = if is_flood { WHOLE } else { *chance.pick(&[1, 20, 200, WHOLE, WHOLE]) };
         let latency_ms = if chunk < 200 { 0 } else { *chance.pick(&[0, 5, 50, 300]) };
         world.manners.set(Manners {
@@ -94,42 +106,35 @@ impl Scenario {
     }
 
     async fn play(mut self) {
-        self.world.start_node();
+        let world = Rc::clone(&self.world);
+        if self.chance.one_in(6) {
+            let history = HISTORY_MIN + self.chance.below(HISTORY_MAX - HISTORY_MIN);
+            world.fill(world.rooms[0].1, history);
+        }
+        world.start_node();
         for device in &self.devices {
             tokio::task::spawn_local(Rc::clone(device).run());
-            for (room, _) in &self.world.rooms {
+            for (room, _) in &world.rooms {
                 if !self.chance.one_in(4) {
                     device.want_room(room);
                 }
             }
         }
-        self.world.database.set_faults(*self.chance.pick(&[0, 0, 8, 30]));
+        world.database.set_faults(*self.chance.pick(&[0, 4, 8, 30]));
         let steps = 20 + self.chance.below(STEPS_MAX - 20);
         for _ in 0..steps {
             tokio::time::sleep(self.chance.ms(STEP_MS_MAX)).await;
             self.step().await;
-            self.world.check_queues();
+            world.watch();
             if self.is_quick {
                 self.devices.iter().for_each(|device| device.check_typing());
             }
-            if self.world.trace.is_violated() {
-                return self.world.end().await;
+            if world.trace.is_violated() {
+                return world.end().await;
             }
         }
-        self.calm_down();
-        self.settle("at last").await;
-        tokio::time::sleep(Duration::from_secs(REST_S)).await;
-        self.check_held("without a resume");
-        self.say_a_last_word().await;
-        self.check_held("after a commit of unknown outcome");
-        self.devices.iter().for_each(|device| device.check_typing());
-        self.world.check_typing();
-        self.resume_once_more().await;
-        self.page_back().await;
-        self.compare().await;
-        self.world.check_database();
-        self.check_marks();
-        self.world.end().await;
+        self.end().await;
+        world.end().await;
     }
 
     fn device(&self) -> &Rc<Device> {
@@ -143,14 +148,14 @@ impl Scenario {
     /// Something happens.
     async fn step(&mut self) {
         let world = Rc::clone(&self.world);
-        match self.chance.below(34) {
+        match self.chance.below(37) {
             0..=9 => self.write(1 + self.chance.below(4), 12),
             10 => self.device().repeat(false),
             11 => self.device().repeat(true),
             12 | 13 => self.device().type_in(self.room(), true),
             14 => self.device().type_in(self.room(), false),
             15 => self.device().mark_read(self.room()),
-            16 => self.device().leave_room(self.room()),
+            16 => self.leave().await,
             17 | 18 => self.device().want_room(self.room()),
             19 | 20 => {
                 let all = [Departure::Close, Departure::Drop, Departure::Reset, Departure::Vanish];
@@ -163,14 +168,13 @@ impl Scenario {
             }
             23 => {
                 world.partition(!world.is_partitioned.get());
+                world.trace.count_times(Happened::Partitioned, u64::from(world.is_partitioned.get()));
                 self.devices.iter().for_each(|device| device.hear_late());
                 world.trace.tell("network", format!("partitioned {}", world.is_partitioned.get()));
             }
             24 => self.device().stall(2_000 + u64::try_from(self.chance.below(20_000)).unwrap()),
             25 | 33 if self.is_flood && !self.has_flooded => {
-                self.has_flooded = true;
-                self.device().stall(STALLED_MS);
-                self.write(FLOOD, LARGE_BODY_BYTES);
+                self.flood().await;
             }
             26 => self.restart().await,
             27 => world.database.leave_for(u64::try_from(self.chance.below(4_000)).unwrap()),
@@ -191,203 +195,10 @@ impl Scenario {
                 device.poke();
             }
             32 => self.back_up_or_restore().await,
+            34 => self.device().depart_and_forget(),
+            35 => self.device().list_rooms(),
+            36 => self.write_unheard().await,
             _ => tokio::time::sleep(self.chance.ms(3_000)).await,
         }
-    }
-
-    fn write(&self, messages: usize, bytes: usize) {
-        let (device, room) = (self.device(), self.room());
-        for _ in 0..messages {
-            let bytes = if self.is_flood { bytes } else { 1 + self.chance.below(bytes * 4) };
-            device.write(room, "x".repeat(bytes));
-        }
-    }
-
-    async fn restart(&self) {
-        match self.chance.below(4) {
-            0 => self.world.stop_node().await,
-            1 => self.world.kill_node(false).await,
-            _ => self.world.kill_node(true).await,
-        }
-        tokio::time::sleep(self.chance.ms(2_000)).await;
-        self.start_node().await;
-    }
-
-    async fn start_node(&self) {
-        while !self.world.is_running() {
-            self.world.start_node();
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Somebody loses a right, by an administrator's hand.
-    fn revoke(&self) {
-        let (world, device) = (&self.world, self.device());
-        let username = &world.people.iter().find(|(_, id)| *id == device.user_id).unwrap().0;
-        let now = chat_domain::Timestamp::default();
-        let session = device.session.borrow().as_ref().map(|session| session.id);
-        world.trace.tell("admin", format!("takes a right of {}", device.name));
-        match (self.chance.below(3), session) {
-            (0, Some(session_id)) => {
-                let id = device.user_id;
-                let _ = world.database.administer(|repository| sign_out(repository, now, id, session_id));
-            }
-            (1, _) => {
-                world.database.administer(|repository| disable_user(repository, now, username)).unwrap();
-            }
-            _ => {
-                world
-                    .database
-                    .administer(|repository| sign_out_everywhere(repository, now, username))
-                    .unwrap();
-            }
-        }
-    }
-
-    async fn back_up_or_restore(&mut self) {
-        let Some(backup) = self.backup.take() else {
-            self.backup = Some(self.world.database.back_up());
-            return;
-        };
-        self.world.kill_node(true).await;
-        self.world.restore(&backup);
-        self.start_node().await;
-    }
-
-    /// Nothing fails any more, and everybody is where they want to be.
-    fn calm_down(&self) {
-        let world = &self.world;
-        world.trace.tell("scenario", "calms down");
-        world.calm_network();
-        world.database.set_faults(0);
-        world.database.come_back();
-        for (username, _) in &world.people {
-            let now = chat_domain::Timestamp::default();
-            world.database.administer(|repository| enable_user(repository, now, username)).unwrap();
-        }
-        for device in &self.devices {
-            device.calm_down();
-            world.rooms.iter().for_each(|(room, _)| device.want_room(room));
-        }
-    }
-
-    async fn settle(&self, when: &str) {
-        self.start_node().await;
-        for _ in 0..SETTLED_WITHIN_S * 4 {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            self.world.check_queues();
-            for device in &self.devices {
-                self.world.rooms.iter().for_each(|(room, _)| device.want_room(room));
-            }
-            if self.devices.iter().all(|device| device.is_settled()) {
-                return;
-            }
-        }
-        for device in self.devices.iter().filter(|device| !device.is_settled()) {
-            device.violated(format!("does not settle {when}: {}", device.unsettled()));
-        }
-    }
-
-    /// Everybody holds every wanted room up to its last number.
-    fn check_held(&self, when: &str) {
-        for device in &self.devices {
-            for (room, view) in device.views.borrow().iter().filter(|(_, view)| view.is_live) {
-                let stored = self.world.database.messages(self.world.room_id(room));
-                let last = stored.last().map_or(0, |message| message.seq.get());
-                let epoch = view.position.as_ref().map(|(epoch, _)| epoch.clone());
-                if view.last() != last || epoch != Some(self.world.database.epoch()) {
-                    device.violated(format!("{when} it holds {room:?} up to {:?} of {last}", view.position));
-                }
-            }
-        }
-    }
-
-    /// The last message of each room is stored although its commit seems to fail: nothing follows that shows the hole.
-    async fn say_a_last_word(&self) {
-        self.world.database.hide_commits_for(500);
-        for (room, _) in &self.world.rooms {
-            self.device().write(room, "the last word".to_owned());
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        self.settle("after the last word").await;
-        tokio::time::sleep(Duration::from_secs(REST_S)).await;
-    }
-
-    /// Everybody comes back once more.
-    async fn resume_once_more(&self) {
-        for device in &self.devices {
-            device.depart(Departure::Drop);
-        }
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        self.settle("after a resume").await;
-        self.check_held("after a resume");
-    }
-
-    async fn page_back(&self) {
-        for _ in 0..SETTLED_WITHIN_S * 4 {
-            if !self.devices.iter().map(|device| device.page_back()).fold(false, |any, is| any | is) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-    }
-
-    /// What everybody caught up with is what a newcomer fetches, and what is stored.
-    async fn compare(&self) {
-        let user_id = self.world.people[0].1;
-        let auditor = Device::new("auditor".to_owned(), user_id, Rc::clone(&self.world));
-        self.world.rooms.iter().for_each(|(room, _)| auditor.want_room(room));
-        tokio::task::spawn_local(Rc::clone(&auditor).run());
-        for _ in 0..SETTLED_WITHIN_S * 4 {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            if auditor.is_settled() && !auditor.page_back() {
-                break;
-            }
-        }
-        let fresh = auditor.views.borrow();
-        for device in &self.devices {
-            for (room, view) in device.views.borrow().iter().filter(|(_, view)| view.is_live) {
-                if view.held != fresh[room].held {
-                    let differing =
-                        view.held.iter().find(|(seq, held)| fresh[room].held.get(seq) != Some(held));
-                    device.violated(format!(
-                        "{room:?} has {} messages, afresh {}; first difference {differing:?}",
-                        view.held.len(),
-                        fresh[room].held.len()
-                    ));
-                }
-            }
-        }
-        for (room, room_id) in &self.world.rooms {
-            let stored = self.world.database.messages(*room_id);
-            let stored = stored.into_iter().map(|message| {
-                let seq = message.seq.get();
-                (seq, serde_json::to_string(&chat_protocol::Message::from(message)).unwrap())
-            });
-            if !fresh[room].held.iter().map(|(seq, held)| (*seq, held.clone())).eq(stored) {
-                auditor.violated(format!("{room:?} afresh is not what is stored"));
-            }
-        }
-    }
-
-    /// A read position that was acknowledged never falls, unless the person left or a restore took it back.
-    fn check_marks(&self) {
-        for device in &self.devices {
-            for (room, marked) in device.marked() {
-                let room_id: RoomId = self.world.room_id(&room);
-                let participations = self
-                    .world
-                    .database
-                    .look(|repository| repository.list_participations(device.user_id, 100).unwrap());
-                let held = participations.iter().find(|held| held.room_id == room_id);
-                if held.is_some_and(|held| held.read_seq < Seq::new(marked)) && self.backup_is_unused() {
-                    device.violated(format!("it had read {room:?} up to {marked}, and {held:?} is stored"));
-                }
-            }
-        }
-    }
-
-    fn backup_is_unused(&self) -> bool {
-        !self.world.database.epoch().contains('+')
     }
 }

@@ -4,10 +4,20 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
+use super::coverage::{Coverage, Happened};
+
 /// Lines that a failed run shows.
 const LINES_SHOWN: usize = 120;
 /// Violations that a run collects; the first one says most.
 const VIOLATIONS_MAX: usize = 5;
+
+/// What a run came to.
+pub(super) struct Outcome {
+    pub(super) events: u64,
+    pub(super) hash: u64,
+    pub(super) violations: Vec<String>,
+    pub(super) coverage: Coverage,
+}
 
 /// The events of a run. A clone tells the same trace.
 #[derive(Clone)]
@@ -19,6 +29,7 @@ struct Held {
     events: u64,
     lines: VecDeque<String>,
     violations: Vec<String>,
+    coverage: Coverage,
     is_printed: bool,
 }
 
@@ -31,6 +42,7 @@ impl Trace {
             events: 0,
             lines: VecDeque::new(),
             violations: Vec::new(),
+            coverage: Coverage::default(),
             is_printed: std::env::var_os("CHAT_SIM_TRACE").is_some(),
         })))
     }
@@ -71,9 +83,28 @@ impl Trace {
         !self.0.lock().unwrap().violations.is_empty()
     }
 
-    /// How many events there were, their hash, and what broke a promise.
-    pub(super) fn end(&self) -> (u64, u64, Vec<String>) {
+    /// Counts something that the runs are there to bring about.
+    pub(super) fn count(&self, happened: Happened) {
+        self.count_times(happened, 1);
+    }
+
+    pub(super) fn count_times(&self, happened: Happened, times: u64) {
+        self.0.lock().unwrap().coverage.count(happened, times);
+    }
+
+    /// Counts a failure of a call of the repository.
+    pub(super) fn count_failed(&self, call: &'static str) {
+        self.0.lock().unwrap().coverage.count_failed(call, 1);
+    }
+
+    /// What the run came to.
+    pub(super) fn end(&self) -> Outcome {
         let held = self.0.lock().unwrap();
-        (held.events, held.hasher.finish(), held.violations.clone())
+        Outcome {
+            events: held.events,
+            hash: held.hasher.finish(),
+            violations: held.violations.clone(),
+            coverage: held.coverage.clone(),
+        }
     }
 }

@@ -18,12 +18,39 @@ pub(super) struct View {
     pub(super) is_live: bool,
     /// Whether an answer to `join_room` is awaited.
     pub(super) is_joining: bool,
+    /// Until when it is neither joined nor left, after that was refused.
+    pub(super) not_before: u64,
     /// Whether a hole was seen or told, so that the room must be joined again.
     pub(super) must_resume: bool,
     /// Whether older messages exist than the first one held.
     pub(super) has_older: bool,
+    /// When the last answer came.
+    pub(super) joined_at: u64,
     /// Who types, and since when.
     pub(super) typers: BTreeMap<String, u64>,
+    /// What this connection was told of the room's numbers.
+    told: Told,
+}
+
+/// What one connection was told of a room's numbers: each of them once.
+#[derive(Debug, Default)]
+struct Told {
+    /// The last number of the last answer to a join.
+    joined: i64,
+    /// The last number that came live.
+    live: i64,
+    /// The last number of a run that repeats the end of the answer: what was committed together comes together.
+    repeated: Option<i64>,
+}
+
+impl Told {
+    /// Notes a live number; says whether it came for the first time.
+    fn hear(&mut self, seq: i64) -> bool {
+        let is_first = seq > self.live;
+        self.live = self.live.max(seq);
+        self.repeated = (seq <= self.joined).then_some(seq);
+        is_first
+    }
 }
 
 /// What became of a live message.
@@ -34,6 +61,8 @@ pub(super) enum Taken {
     Known,
     /// Numbers before it are missing, and nobody said so.
     Hole,
+    /// It was told before, without need.
+    Again,
 }
 
 fn json(message: &Message) -> String {
@@ -79,7 +108,30 @@ impl View {
         self.position = Some((joined.epoch.clone(), last.max(if is_fresh { last } else { self.last() })));
         self.is_live = true;
         self.must_resume = false;
+        self.told.joined = last;
         changed.map_or(Ok(()), Err)
+    }
+
+    /// The connection, or the membership, has ended.
+    pub(super) fn end(&mut self) {
+        self.is_live = false;
+        self.is_joining = false;
+        self.typers.clear();
+        self.told = Told::default();
+    }
+
+    /// Loses what came after a number, as a device does that was away for long.
+    pub(super) fn forget_after(&mut self, seq: i64) {
+        let Some((_, last)) = self.position.as_mut().filter(|(_, last)| *last > seq) else { return };
+        *last = seq;
+        self.held.retain(|&held, _| held <= seq);
+        self.has_older |= self.held.is_empty() && seq > 0;
+    }
+
+    /// The number that must come next, after others that a join had answered came again: only what is newer explains
+    /// why they did.
+    pub(super) fn must_come(&self) -> Option<i64> {
+        self.told.repeated.map(|last| last + 1)
     }
 
     /// The number up to which the room is held.
@@ -96,8 +148,13 @@ impl View {
         if new.message.seq != new.seq || new.message.changed_seq != new.seq {
             return Err(format!("number {seq} carries {:?}", new.message));
         }
+        let is_first = self.told.hear(seq);
         if seq <= self.last() {
-            return self.insert(&new.message).map_or(Ok(Taken::Known), Err);
+            let taken = if is_first { Taken::Known } else { Taken::Again };
+            return self.insert(&new.message).map_or(Ok(taken), Err);
+        }
+        if !is_first {
+            return Err(format!("number {seq} came behind {}", self.told.live));
         }
         if seq > self.last() + 1 {
             // `changed` may have said so.

@@ -3,15 +3,16 @@
 mod checks;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use chat_domain::repository::RoomCounters;
 use chat_domain::{
-    ControlSeq, DisplayName, MessageKey, NewRoom, NewUser, OpenSession, RoomDescription, RoomId, RoomName,
-    SessionId, Timestamp, UserId, Username, open_session,
+    ControlSeq, DisplayName, MessageKey, MessageKind, NewMessage, NewRoom, NewUser, OpenSession,
+    RoomDescription, RoomId, RoomName, Seq, SessionId, Timestamp, UserId, Username, open_session,
 };
 use chat_protocol::CloseCode;
 use chat_protocol::events::Ack;
@@ -23,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
 use super::chance::Chance;
+use super::coverage::Happened;
 use super::database::{Database, Inline, Snapshot};
 use super::network::{Link, Manners, ServerReader, ServerWriter, WHOLE};
 use super::store::Access;
@@ -31,11 +33,11 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::connection::{Admission, serve};
 use crate::control::{run_control_log, run_ephemeral, run_upkeep};
-use crate::node::Node;
+use crate::node::{Node, SocketPlace};
 use crate::passwords::Passwords;
-use crate::server::{Foundation, new_node, prepare};
-use crate::shard::inbox::ShardEvent;
+use crate::server::{Foundation, drain_connections, new_node, prepare};
 use crate::shard::outbox::{OUTBOX_BYTES_MAX, READ_BYTES_MAX};
+use crate::shard::state::{HELD_BYTES_MAX, IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{Shard, dispatcher};
 use crate::store_access::{StoreAccess, Ticket};
 
@@ -86,6 +88,14 @@ struct Running {
     access: Access,
     incoming: mpsc::Sender<(ServerReader, ServerWriter)>,
     task: JoinHandle<()>,
+    seen: RefCell<Seen>,
+}
+
+/// The connections of a node of which something was seen that counts once.
+#[derive(Default)]
+struct Seen {
+    half_full: BTreeSet<u64>,
+    lossy: BTreeSet<u64>,
 }
 
 /// Everything of one run.
@@ -106,9 +116,12 @@ pub(super) struct World {
     began: tokio::time::Instant,
     tokens: Tokens,
     next_token: Cell<u64>,
-    is_slow: bool,
-    has_limits: bool,
-    pub(super) failed_heals_at_start: Cell<u64>,
+    /// Behind which entry of the control log each session was opened.
+    opened_behind: RefCell<BTreeMap<SessionId, ControlSeq>>,
+    /// Whether some commits take too long.
+    pub(super) is_slow: Cell<bool>,
+    /// Whether people may do only so much.
+    pub(super) has_limits: Cell<bool>,
 }
 
 impl World {
@@ -149,11 +162,32 @@ impl World {
             began: tokio::time::Instant::now(),
             tokens: Tokens::new(SecretKey::new(SECRET).unwrap()),
             next_token: Cell::new(0),
-            is_slow: chance.one_in(3),
-            has_limits: chance.one_in(3),
-            failed_heals_at_start: Cell::new(0),
+            opened_behind: RefCell::default(),
+            is_slow: Cell::new(chance.one_in(3)),
+            has_limits: Cell::new(chance.one_in(3)),
             chance,
         })
+    }
+
+    /// Fills a room with so many old messages.
+    pub(super) fn fill(&self, room_id: RoomId, messages: usize) {
+        let old = |n: i64| NewMessage {
+            room_id,
+            seq: Seq::new(n),
+            user_id: None,
+            body: format!("old {n}"),
+            kind: MessageKind::System,
+            created_at: Timestamp::from_unix_ms(BEGINNING_MS),
+            key: None,
+        };
+        let last = i64::try_from(messages).unwrap();
+        let messages: Vec<NewMessage> = (1..=last).map(old).collect();
+        let counters = RoomCounters { id: room_id, last_seq: Seq::new(last), members: 0 };
+        let filled = self.database.administer(|repository| {
+            repository.insert_messages(&messages)?;
+            repository.set_room_counters(&[counters])
+        });
+        filled.unwrap();
     }
 
     pub(super) fn room_id(&self, name: &RoomName) -> RoomId {
@@ -167,7 +201,6 @@ impl World {
         }
         self.trace.tell("node", "starts");
         self.database.node_starts();
-        self.failed_heals_at_start.set(self.database.failed_heals());
         let clock = Arc::new(SimulatedClock {
             began: self.began,
             base: Timestamp::from_unix_ms(BEGINNING_MS),
@@ -176,7 +209,7 @@ impl World {
         let settings =
             Settings::parse_from(["chat-server", "--secret-key", SECRET, "--data-dir", "/nonexistent"]);
         let mut config = Config::from_settings(&settings).unwrap();
-        if !self.has_limits {
+        if !self.has_limits.get() {
             config.limits.messages_per_second = None;
             config.limits.joins_per_second = None;
             config.limits.history_per_second = None;
@@ -192,7 +225,7 @@ impl World {
         let mut node = new_node(&config, foundation).unwrap();
         node.chance = Box::new(self.chance.fork());
         node.directory.replace(beginning.rooms);
-        let access = Access::new(Arc::clone(&self.database), self.chance.fork(), self.is_slow);
+        let access = Access::new(Arc::clone(&self.database), self.chance.fork(), self.is_slow.get());
         assert!(node.store.set(Box::new(access.clone())).is_ok());
         let node = Arc::new(node);
         let shard = Shard::new(0, Arc::clone(&node));
@@ -210,18 +243,26 @@ impl World {
                 tokio::task::spawn_local(writer.write_batches(their_node));
                 while let Some(halves) = incoming.recv().await {
                     let shard = Rc::clone(&theirs);
-                    tokio::task::spawn_local(serve(shard, halves, Vec::new(), Admission::FirstFrame));
+                    // As the upgrade does: the node waits for it when it goes away.
+                    let place = SocketPlace::take(&shard.node).unwrap();
+                    tokio::task::spawn_local(async move {
+                        serve(shard, halves, Vec::new(), Admission::FirstFrame).await;
+                        drop(place);
+                    });
                 }
             };
             set.run_until(run).await;
         });
-        *self.running.borrow_mut() = Some(Running { node, shard, access, incoming: sender, task });
+        let seen = RefCell::default();
+        *self.running.borrow_mut() = Some(Running { node, shard, access, incoming: sender, task, seen });
     }
 
     /// Kills the node. The peers see a reset, or nothing at all.
     pub(super) async fn kill_node(&self, is_seen: bool) {
         let Some(running) = self.running.borrow_mut().take() else { return };
         self.trace.tell("node", format!("is killed, seen {is_seen}"));
+        let slow = running.node.metrics.closed_with(CloseCode::SlowReader);
+        self.trace.count_times(Happened::SlowReaderClosed, slow);
         for link in self.links.borrow_mut().drain(..) {
             if is_seen { link.reset() } else { link.silence() }
         }
@@ -237,16 +278,11 @@ impl World {
             return;
         };
         self.trace.tell("node", "drains");
+        if node.sockets.load(Ordering::Relaxed) > 0 {
+            self.trace.count(Happened::Drained);
+        }
         node.is_draining.store(true, Ordering::Relaxed);
-        for inbox in node.inboxes.iter() {
-            inbox.post(ShardEvent::Drain { spread_ms: node.timers.drain_spread_ms });
-        }
-        for _ in 0..60 {
-            if !node.connections.is_any() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        drain_connections(&node).await;
         for command in node.presence.farewell() {
             let _ = access.submit(command, Ticket::Nobody);
         }
@@ -268,6 +304,7 @@ impl World {
         assert!(!self.is_running());
         self.links.borrow_mut().drain(..).for_each(|link| link.reset());
         self.database.restore(snapshot);
+        self.trace.count(Happened::Restored);
         self.trace.tell("database", "is restored");
         // What was acknowledged after the backup is lost, and known to be.
         self.acks.borrow_mut().retain(|(user_id, key), _| self.stored(*user_id, key).is_some());
@@ -310,7 +347,10 @@ impl World {
         let link = self.chance.pick(&links);
         match self.chance.below(2) {
             0 => link.reset(),
-            _ => link.silence(),
+            _ => {
+                self.trace.count(Happened::Vanished);
+                link.silence();
+            }
         }
     }
 
@@ -335,6 +375,7 @@ impl World {
         };
         let opened = self.database.administer(|repository| open_session(repository, now, &request)).ok()?;
         let opened_behind = self.database.look(|repository| repository.last_control_seq().unwrap());
+        self.opened_behind.borrow_mut().insert(opened.id, opened_behind);
         Some(Ticketed { id: opened.id, token, opened_behind })
     }
 

@@ -40,6 +40,11 @@ impl<K: Eq + Hash> Counters<K> {
             counter.inc();
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn of(&self, key: K) -> u64 {
+        self.0.get(&key).map_or(0, Counter::get)
+    }
 }
 
 /// One gauge for each of some few values.

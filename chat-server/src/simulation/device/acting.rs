@@ -31,16 +31,25 @@ impl Device {
         if is_changed && !self.world.is_stored(self.user_id, &key) {
             return;
         }
-        let asked =
-            if is_changed { Asked::Clash(room.clone(), key.clone()) } else { Asked::Send(key.clone(), body) };
+        let asked = if is_changed {
+            Asked::Clash(room.clone(), key.clone())
+        } else {
+            Asked::Send(self.sending(key.clone(), body))
+        };
         self.ask(ClientEvent::SendMessage(SendMessage { room, body: Body::new(sent).unwrap(), key }), asked);
     }
 
+    /// Marks everything as read, and then perhaps what came long ago.
     pub(in crate::simulation) fn mark_read(&self, room: &RoomName) {
         let last = self.views.borrow()[room].last();
         if last > 0 {
-            let event = MarkRead { room: room.clone(), seq: Seq::new(last) };
-            self.ask(ClientEvent::MarkRead(event), Asked::Mark(room.clone(), last));
+            let chance = &self.world.chance;
+            let earlier = i64::try_from(chance.below(usize::try_from(last).unwrap())).unwrap();
+            let is_moved_back = chance.one_in(2);
+            for seq in [Some(last), is_moved_back.then_some(1 + earlier)].into_iter().flatten() {
+                let event = MarkRead { room: room.clone(), seq: Seq::new(seq) };
+                self.ask(ClientEvent::MarkRead(event), Asked::Mark(room.clone(), seq));
+            }
         }
     }
 
@@ -68,6 +77,23 @@ impl Device {
         if self.link.borrow().is_some() {
             self.departure.set(Some(departure));
             self.poke.notify_one();
+        }
+    }
+
+    /// Goes offline and loses some of what it holds, as a device does that was away for long.
+    pub(in crate::simulation) fn depart_and_forget(&self) {
+        if self.link.borrow().is_some() {
+            self.is_forgetful.set(true);
+            self.depart(Departure::Drop);
+        } else {
+            self.forget();
+        }
+    }
+
+    pub(super) fn forget(&self) {
+        for view in self.views.borrow_mut().values_mut() {
+            let kept = self.world.chance.below(usize::try_from(view.last()).unwrap() + 1);
+            view.forget_after(i64::try_from(kept).unwrap());
         }
     }
 
@@ -128,6 +154,23 @@ impl Device {
             self.ask(ClientEvent::GetHistory(event), Asked::History);
         }
         !before.is_empty()
+    }
+
+    /// Joins a room once more that it hears.
+    pub(in crate::simulation) fn join_again(&self, room: &RoomName) {
+        self.views.borrow_mut().get_mut(room).unwrap().must_resume |= self.hears(room);
+        self.poke.notify_one();
+    }
+
+    /// Asks which rooms there are.
+    pub(in crate::simulation) fn list_rooms(&self) {
+        self.ask(ClientEvent::GetRooms {}, Asked::Other);
+    }
+
+    /// Whether it hears a room.
+    pub(in crate::simulation) fn hears(&self, room: &RoomName) -> bool {
+        let views = self.views.borrow();
+        self.is_connected.get() && views[room].is_live && !views[room].must_resume
     }
 
     pub(in crate::simulation) fn marked(&self) -> BTreeMap<RoomName, i64> {

@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// Messages in a page.
+const PAGE_MESSAGES: usize = 50;
+/// Milliseconds after which nobody but the node ends somebody's typing, with what a network may save of them.
+const EXPIRED_MS: u64 = 5_500;
+
 impl Device {
     /// Takes an event; the end of the conversation if it is that.
     pub(super) fn take(&self, text: &str, session: &Ticketed) -> Option<End> {
@@ -15,7 +20,14 @@ impl Device {
         let mut line = text.to_owned();
         line.truncate(300);
         self.tell(line);
-        let asked = frame.re.and_then(|re| self.asked.borrow_mut().remove(&re));
+        let asked = frame.re.and_then(|re| {
+            let asked = self.asked.borrow_mut().remove(&re);
+            if asked.is_none() {
+                self.violated(format!("{re} is answered twice"));
+            }
+            asked
+        });
+        self.check_repetition(&frame.event);
         match frame.event {
             ServerEvent::Status(Status::Connected { .. }) => {
                 self.check_session(session, self.began_at.get(), "a sign-in");
@@ -25,6 +37,7 @@ impl Device {
             ServerEvent::RoomJoined(joined) => self.take_joined(asked, &joined),
             ServerEvent::NewMessage(new) => self.take_new(&new, session),
             ServerEvent::Changed(changed) => {
+                self.count(Happened::HoleTold);
                 let mut views = self.views.borrow_mut();
                 let view = views.get_mut(&changed.room).unwrap();
                 view.must_resume |= changed.seq.get() > view.last();
@@ -32,10 +45,14 @@ impl Device {
             ServerEvent::RoomLeft(left) => {
                 let mut views = self.views.borrow_mut();
                 let view = views.get_mut(&left.room).unwrap();
-                // The person left on another device, perhaps.
+                let is_own = |asked: &Asked| matches!(asked, Asked::Leave(room) if *room == left.room);
+                if view.is_live && !self.asked.borrow().values().any(is_own) {
+                    self.count(Happened::MembershipEndedElsewhere);
+                }
                 view.is_wanted = false;
-                view.is_live = false;
-                view.typers.clear();
+                let is_joining = view.is_joining;
+                view.end();
+                view.is_joining = is_joining;
             }
             ServerEvent::History(history) => {
                 let mut views = self.views.borrow_mut();
@@ -44,17 +61,8 @@ impl Device {
                     self.violated(broken);
                 }
             }
-            ServerEvent::Ack(ack) => match asked {
-                Some(Asked::Send(key, body)) => {
-                    self.world.acknowledged(&self.name, self.user_id, &key, &body, &ack);
-                    self.outbox.borrow_mut().retain(|unsent| unsent.key != key);
-                }
-                Some(Asked::Clash(..)) => self.violated("a key was taken twice"),
-                Some(Asked::Mark(room, seq)) => {
-                    self.marked.borrow_mut().insert(room, seq);
-                }
-                _ => {}
-            },
+            ServerEvent::Ack(ack) => self.take_ack(asked, &ack),
+            ServerEvent::Presence(_) => self.count(Happened::PresenceSentAfresh),
             ServerEvent::UserTyping(typing) => {
                 let mut views = self.views.borrow_mut();
                 let view = views.get_mut(&typing.room).unwrap();
@@ -63,9 +71,10 @@ impl Device {
                 }
                 let who = typing.user.username.as_str().to_owned();
                 if typing.is_typing {
+                    self.count(Happened::TypingHeard);
                     view.typers.insert(who, self.now());
-                } else {
-                    view.typers.remove(&who);
+                } else if view.typers.remove(&who).is_some_and(|since| self.now() - since >= EXPIRED_MS) {
+                    self.count(Happened::TypingExpired);
                 }
             }
             ServerEvent::Error(error) => return self.take_error(asked, &error),
@@ -75,6 +84,51 @@ impl Device {
         None
     }
 
+    /// What a join has answered comes again only together with something newer.
+    fn check_repetition(&self, event: &ServerEvent) {
+        for (room, view) in self.views.borrow().iter() {
+            let Some(next) = view.must_come() else { continue };
+            let is_next =
+                matches!(event, ServerEvent::NewMessage(new) if new.room == *room && new.seq.get() == next);
+            if !is_next && self.world.database.heals_whole(self.world.room_id(room)) {
+                self.violated(format!("{room:?} was told again up to {}, without need", next - 1));
+            }
+        }
+    }
+
+    fn take_ack(&self, asked: Option<Asked>, ack: &Ack) {
+        match asked {
+            Some(Asked::Send(sending)) => {
+                self.world.acknowledged(&self.name, self.user_id, &sending.key, &sending.body, ack);
+                self.outbox.borrow_mut().retain(|unsent| unsent.key != sending.key);
+                self.count_retry(&sending, ack);
+            }
+            Some(Asked::Clash(..)) => self.violated("a key was taken twice"),
+            Some(Asked::Mark(room, seq)) => {
+                let mut marked = self.marked.borrow_mut();
+                let held = marked.entry(room).or_insert(seq);
+                if seq < *held {
+                    self.count(Happened::ReadPositionStayed);
+                }
+                *held = seq.max(*held);
+            }
+            _ => {}
+        }
+    }
+
+    fn count_retry(&self, sending: &Sending, ack: &Ack) {
+        let place = ack.room.as_ref().zip(ack.seq).map(|(room, seq)| (self.world.room_id(room), seq));
+        let Some((room_id, seq)) = place.filter(|_| sending.was_stored) else { return };
+        self.count(Happened::Retried);
+        if !self.world.database.is_member(room_id, self.user_id) {
+            self.count(Happened::RetriedByWhoLeft);
+        }
+        let committed_at = self.world.database.committed_at(room_id, seq);
+        if self.doubted.borrow_mut().remove(&sending.key) && committed_at.is_some_and(|at| at <= sending.at) {
+            self.count(Happened::AnsweredLate);
+        }
+    }
+
     pub(super) fn take_joined(&self, asked: Option<Asked>, joined: &RoomJoined) {
         let Some(Asked::Join(room, position)) = asked else {
             return self.violated("a join is answered that was not asked for");
@@ -82,8 +136,22 @@ impl Device {
         let mut views = self.views.borrow_mut();
         let view = views.get_mut(&room).unwrap();
         view.is_joining = false;
+        view.joined_at = self.now();
         if let Err(broken) = view.take_joined(position.as_ref(), joined) {
             self.violated(broken);
+        }
+        match position {
+            Some((epoch, _)) if joined.reset && epoch != joined.epoch => self.count(Happened::ResetByEpoch),
+            Some((_, after)) if joined.reset && after <= joined.last_seq.get() => {
+                self.count(Happened::ResetByLength);
+            }
+            Some(_) if !joined.reset => {
+                self.count(Happened::ResumeAnswered);
+                if joined.messages.len() > PAGE_MESSAGES {
+                    self.count(Happened::LongResumeAnswered);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -97,17 +165,35 @@ impl Device {
             {
                 self.violated(format!("a message came to somebody who is no member since {gone_since:?}"));
             }
-        } else {
+        } else if self.hears_present_epoch(&new.room) {
             self.violated(format!("number {} was never committed", new.seq));
         }
-        let taken = self.views.borrow_mut().get_mut(&new.room).unwrap().take_live(new);
-        match taken {
-            Ok(Taken::Hole) if self.world.heals_whole() => {
+        let mut views = self.views.borrow_mut();
+        let view = views.get_mut(&new.room).unwrap();
+        match view.take_live(new) {
+            Ok(Taken::Hole) if self.world.database.heals_whole(room_id) => {
                 self.violated(format!("a hole before {} of {:?} is not signalled", new.seq, new.room));
+            }
+            Ok(Taken::Again) => {
+                self.violated(format!("number {} of {:?} is told twice", new.seq, new.room));
+            }
+            Ok(Taken::Applied) => {
+                if view.joined_at == self.now() {
+                    self.count(Happened::HeardDuringJoin);
+                }
+                if self.world.database.seemed_to_fail(room_id, new.seq) {
+                    self.count(Happened::HoleHealed);
+                }
             }
             Ok(_) => {}
             Err(broken) => self.violated(broken),
         }
+    }
+
+    /// Whether what is heard of a room can be what is stored now. What came before a restore may be read behind it.
+    fn hears_present_epoch(&self, room: &RoomName) -> bool {
+        let views = self.views.borrow();
+        views[room].position.as_ref().is_none_or(|(epoch, _)| *epoch == self.world.database.epoch())
     }
 
     /// Nothing new may come on a session that has ended.
@@ -123,40 +209,63 @@ impl Device {
         if error.code == ErrorCode::Internal {
             self.violated("an internal error");
         }
-        let not_before = self.now() + error.retry_after_ms.unwrap_or(RETRY_MS);
+        match error.code {
+            ErrorCode::RateLimited => self.count(Happened::RateLimited),
+            ErrorCode::Overloaded => self.count(Happened::Overloaded),
+            _ => {}
+        }
         match asked {
-            None if error.code == ErrorCode::Unauthenticated => return Some(End::NotSignedIn),
-            // The database was away when the device signed in.
-            None => return Some(End::Lost),
-            Some(Asked::Send(key, _)) => {
-                if error.code == ErrorCode::NotAMember {
-                    if self.world.is_stored(self.user_id, &key) {
-                        self.violated(format!("{key:?} is stored, and refused to who left"));
-                    }
-                    self.outbox.borrow_mut().retain(|unsent| unsent.key != key);
-                } else if error.code.may_retry() || error.code == ErrorCode::Forbidden {
-                    // Who was shut out tries again when let in.
-                    for unsent in self.outbox.borrow_mut().iter_mut().filter(|unsent| unsent.key == key) {
-                        (unsent.is_under_way, unsent.not_before) = (false, not_before);
-                    }
-                } else {
-                    self.violated(format!("a send is refused with {error:?}"));
-                }
+            None => self.violated(format!("{error:?} answers nothing")),
+            Some(Asked::Connect) if error.code == ErrorCode::Unauthenticated => {
+                return Some(End::NotSignedIn);
             }
+            // The database was away when the device signed in.
+            Some(Asked::Connect) => return Some(End::Lost),
+            Some(Asked::Send(sending)) => self.take_refusal(sending.key, error),
             Some(Asked::Clash(room, key)) => {
                 let is_right = error.code.may_retry()
                     || matches!(error.code, ErrorCode::KeyConflict | ErrorCode::Forbidden);
                 if !is_right {
                     self.violated(format!("{key:?} in {room:?} with another body is refused with {error:?}"));
                 }
+                if error.code == ErrorCode::KeyConflict {
+                    self.count(Happened::KeyConflict);
+                }
             }
             Some(Asked::Join(room, _)) => {
-                let mut views = self.views.borrow_mut();
-                views.get_mut(&room).unwrap().is_joining = false;
+                self.postpone(&room, error);
+                self.views.borrow_mut().get_mut(&room).unwrap().is_joining = false;
             }
-            Some(Asked::Leave(_) | Asked::History | Asked::Mark(..) | Asked::Other) => {}
+            Some(Asked::Leave(room)) => self.postpone(&room, error),
+            Some(Asked::History | Asked::Mark(..) | Asked::Other) => {}
         }
         None
+    }
+
+    /// Joins or leaves a room later, as that was refused.
+    fn postpone(&self, room: &RoomName, error: &Error) {
+        let not_before = self.now() + error.retry_after_ms.unwrap_or(RETRY_MS);
+        self.views.borrow_mut().get_mut(room).unwrap().not_before = not_before;
+    }
+
+    fn take_refusal(&self, key: MessageKey, error: &Error) {
+        let not_before = self.now() + error.retry_after_ms.unwrap_or(RETRY_MS);
+        if error.code == ErrorCode::NotAMember {
+            if self.world.is_stored(self.user_id, &key) {
+                self.violated(format!("{key:?} is stored, and refused to who left"));
+            }
+            self.outbox.borrow_mut().retain(|unsent| unsent.key != key);
+        } else if error.code.may_retry() || error.code == ErrorCode::Forbidden {
+            // Who was shut out tries again when let in.
+            for unsent in self.outbox.borrow_mut().iter_mut().filter(|unsent| unsent.key == key) {
+                (unsent.is_under_way, unsent.not_before) = (false, not_before);
+            }
+            if error.code == ErrorCode::Unavailable {
+                self.doubted.borrow_mut().insert(key);
+            }
+        } else {
+            self.violated(format!("a send is refused with {error:?}"));
+        }
     }
 
     /// Somebody who types has stopped long ago; only a reader that lost events may not know.

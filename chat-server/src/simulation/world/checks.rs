@@ -1,6 +1,11 @@
 //! What must hold of the database and of every queue.
 
 use super::*;
+use crate::shard::state::{Connection, Identity};
+
+/// Milliseconds that a node takes to close what the control log says, once it has read it; with another look at the
+/// session of a connection that began meanwhile.
+const OBEYING_MS: u64 = 600;
 
 impl World {
     pub(super) fn stored(&self, user_id: UserId, key: &MessageKey) -> Option<chat_domain::Message> {
@@ -65,16 +70,53 @@ impl World {
         }
     }
 
-    /// No queue is above its bound.
-    pub(in crate::simulation) fn check_queues(&self) {
+    /// What must hold at every moment: no queue is above its bound, and nobody hears what they may not.
+    pub(in crate::simulation) fn watch(&self) {
         let running = self.running.borrow();
         let Some(running) = running.as_ref() else { return };
+        let mut seen = running.seen.borrow_mut();
         running.shard.inspect(|connection| {
-            let (all, live) = (connection.outbox.bytes(), connection.outbox.live_bytes());
-            if live > OUTBOX_BYTES_MAX || all > OUTBOX_BYTES_MAX + ANSWER_BYTES_MAX {
-                self.trace.violated("queue", format!("{all} bytes wait, {live} of them live"));
+            self.check_queue(connection, &mut seen);
+            if connection.lifecycle == Lifecycle::Open {
+                self.check_rights(connection);
             }
         });
+    }
+
+    fn check_queue(&self, connection: &Connection<ServerWriter>, seen: &mut Seen) {
+        let (all, live) = (connection.outbox.bytes(), connection.outbox.live_bytes());
+        if live > OUTBOX_BYTES_MAX || all > OUTBOX_BYTES_MAX + ANSWER_BYTES_MAX {
+            self.trace.violated("queue", format!("{all} bytes wait, {live} of them live"));
+        }
+        if live > OUTBOX_BYTES_MAX / 2 && seen.half_full.insert(connection.serial) {
+            self.trace.count(Happened::QueueHalfFull);
+        }
+        let (held, in_flight) = (connection.held_bytes(), connection.in_flight);
+        if held > HELD_BYTES_MAX || in_flight > IN_FLIGHT_MAX {
+            self.trace.violated("queue", format!("{held} bytes are held, {in_flight} sends are under way"));
+        }
+        if connection.lost_presence && seen.lossy.insert(connection.serial) {
+            self.trace.count(Happened::EphemeralLost);
+        }
+    }
+
+    /// The node has had time to obey the log: a session that ended has no connection, and who left hears nothing.
+    fn check_rights(&self, connection: &Connection<ServerWriter>) {
+        let Some(Identity { user, session }) = &connection.identity else { return };
+        let is_late = |since: u64| self.trace.now_ms() > since + OBEYING_MS;
+        let opened_behind = self.opened_behind.borrow().get(&session.id).copied().unwrap_or_default();
+        let since = self.database.session_gone_since(user.id, session.id, opened_behind);
+        if since.is_some_and(is_late) {
+            let who = user.username.as_str();
+            self.trace.violated("node", format!("{who} is connected with a session gone since {since:?}"));
+        }
+        for heard in connection.subscriptions.iter().filter(|heard| heard.is_present) {
+            let since = self.database.membership_gone_since(heard.room_id, user.id);
+            if since.is_some_and(is_late) && !self.database.is_member(heard.room_id, user.id) {
+                let who = user.username.as_str();
+                self.trace.violated("node", format!("{who} hears {} and is no member", heard.room_id));
+            }
+        }
     }
 
     /// Nobody types any more, as far as the node knows.
@@ -84,10 +126,5 @@ impl World {
         if !running.node.typing.lock().unwrap().is_empty() {
             self.trace.violated("typing", "somebody has typed for ever");
         }
-    }
-
-    /// Whether every hole that the node saw could be read.
-    pub(in crate::simulation) fn heals_whole(&self) -> bool {
-        self.database.failed_heals() == self.failed_heals_at_start.get()
     }
 }
