@@ -164,6 +164,8 @@ fn count_sign_in(node: &Node, method: &Method, path: &str, refused: Option<&answ
 fn not_there(path: &str) -> answer::Refused {
     let methods = match path {
         "/ws" => "GET",
+        #[cfg(feature = "echo")]
+        ECHO => "GET",
         "/api/v1/register" | "/api/v1/login" | "/api/v1/logout" | "/api/v1/password" => "POST",
         "/api/v1/sessions" => "GET, HEAD",
         "/api/v1/sessions/revoke" => "POST",

@@ -76,7 +76,10 @@ pub(super) fn refused(Refused { status, failure, allow }: Refused) -> Answer {
     let Failure { code, message, retry_after_ms } = failure;
     let mut answer = json(status, &HttpError { code, message, retry_after_ms });
     if status == StatusCode::UPGRADE_REQUIRED {
-        answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        let headers = answer.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     }
     if let Some(methods) = allow {
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));

@@ -2,6 +2,7 @@
 
 use chat_protocol::ErrorCode;
 use hyper::header::{CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
+use hyper::http::uri::Authority;
 use hyper::{Request, StatusCode, Version};
 
 use super::answer::Refused;
@@ -21,6 +22,9 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refused> {
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return refused(StatusCode::BAD_REQUEST, "a request names one Host");
+    }
+    if headers.get(HOST).is_some_and(|host| Authority::try_from(host.as_bytes()).is_err()) {
+        return refused(StatusCode::BAD_REQUEST, "Host must be the name of a server");
     }
     // Beside a Content-Length the two would contradict each other, and hyper shows only this one of them. All bodies
     // here are short, so nobody needs it.

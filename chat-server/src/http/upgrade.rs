@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use chat_protocol::{ErrorCode, SUBPROTOCOL};
 use data_encoding::BASE64;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, Request, StatusCode, Version};
@@ -99,7 +99,8 @@ pub(super) fn check_handshake<B>(request: &Request<B>) -> Result<HeaderValue, Re
         let text = "this path speaks WebSocket: Connection: Upgrade, Upgrade: websocket";
         return Err(Refused::with_status(StatusCode::UPGRADE_REQUIRED, ErrorCode::BadField, text));
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
+    if versions.next().is_none_or(|version| version != "13") || versions.next().is_some() {
         let text = "Sec-WebSocket-Version must be 13";
         return Err(Refused::with_status(StatusCode::UPGRADE_REQUIRED, ErrorCode::BadField, text));
     }
@@ -109,6 +110,10 @@ pub(super) fn check_handshake<B>(request: &Request<B>) -> Result<HeaderValue, Re
     };
     if BASE64.decode(key.as_bytes()).map_or(0, |key| key.len()) != 16 {
         return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
+    }
+    // The first frames would be taken for it.
+    if !request.body().is_end_stream() {
+        return Err(bad("a request for a WebSocket has no body"));
     }
     HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
         .map_err(|_| bad("Sec-WebSocket-Key is not usable"))

@@ -36,6 +36,7 @@ fn refused(Target { address, token }: &Target) -> Vec<(String, u16, &'static str
     let cookie = format!("Cookie: chat_session={token}\r\n");
     vec![
         (get(""), 426, "sec-websocket-version: 13"),
+        (get(""), 426, "upgrade: websocket"),
         (
             get(&format!("Connection: Upgrade\r\nUpgrade: h2c\r\n{KEY}{VERSION}")),
             426,
@@ -54,6 +55,8 @@ fn refused(Target { address, token }: &Target) -> Vec<(String, u16, &'static str
         ),
         (ws("Host: other.example\r\n"), 400, "bad_field"),
         (ws("Transfer-Encoding: chunked\r\n"), 400, "bad_field"),
+        (format!("{}hello", ws("Content-Length: 5\r\n")), 400, "bad_field"),
+        (ws(VERSION), 426, "sec-websocket-version: 13"),
         (format!("GET /ws HTTP/1.1\r\n{UPGRADE}{KEY}{VERSION}Connection: close\r\n\r\n"), 400, "bad_field"),
         (format!("GET /ws HTTP/1.0\r\nHost: {address}\r\n{UPGRADE}{KEY}{VERSION}\r\n"), 400, "bad_field"),
         (

@@ -32,6 +32,12 @@ fn heads(Target { address, .. }: &Target) -> Vec<Case> {
     vec![
         ("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), 400, "bad_field"),
         (get("/healthz", "Host: other.example\r\n"), 400, "bad_field"),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: two names\r\nConnection: close\r\n\r\n".to_owned(),
+            400,
+            "bad_field",
+        ),
+        ("GET /healthz HTTP/1.1\r\nHost: h/path\r\nConnection: close\r\n\r\n".to_owned(), 400, "bad_field"),
         (get("/healthz", "Bad Field: x\r\n"), 400, ""),
         (get("/healthz", "X-Folded: a\r\n b\r\n"), 400, ""),
         (get("/healthz", "X-Nul: a\0b\r\n"), 400, ""),
