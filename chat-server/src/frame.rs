@@ -58,8 +58,10 @@ pub(crate) fn of_binary(bytes: &[u8]) -> Bytes {
 #[cfg(feature = "echo")]
 fn of_payload(first: u8, payload: &[u8]) -> Bytes {
     let (header, header_bytes) = header(first, payload.len());
-    let header = header.into_iter().take(header_bytes);
-    header.chain(payload.iter().copied()).collect()
+    let mut frame = Vec::with_capacity(HEADER_BYTES_MAX + payload.len());
+    frame.extend(header.into_iter().take(header_bytes));
+    frame.extend_from_slice(payload);
+    frame.into()
 }
 
 /// An empty ping.
