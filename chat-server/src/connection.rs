@@ -4,6 +4,7 @@ mod admission;
 mod brake;
 #[cfg(feature = "echo")]
 mod echo;
+mod frame_headers;
 mod io;
 mod reader;
 pub(crate) mod socket;

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_domain::{Rate, TokenBucket};
 use chat_protocol::CloseCode;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -18,6 +17,7 @@ use crate::connection::admission::{Admission, admit};
 use crate::connection::brake::Brake;
 #[cfg(feature = "echo")]
 use crate::connection::echo::echo_all;
+use crate::connection::frame_headers::BadFrame;
 use crate::connection::io::ReaderIo;
 use crate::connection::socket::SocketWriter;
 use crate::handlers::{self, Handled, Refusal};
@@ -29,9 +29,6 @@ use crate::survive::survive;
 const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// Bytes that a client may still send while its connection is closed, at most.
 const FAREWELL_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Control frames and illegible ones that a client may send: so many at once, and so many per ten seconds.
-const NUISANCES: Rate = Rate::new(1_000, 10_000);
 
 /// What comes from a client.
 pub(crate) enum Incoming {
@@ -52,8 +49,6 @@ pub(crate) struct Reader<R, W> {
     wake: Rc<Notify>,
     /// Bytes that may wait to be written; above them nothing is read.
     queue_bytes_max: usize,
-    /// How many frames that ask for nothing may still come.
-    nuisances: TokenBucket,
     brake: Brake,
     /// Whether the client's frames can still be read: not after one that breaks the protocol.
     is_sound: bool,
@@ -72,7 +67,7 @@ impl<W: SocketWriter> Drop for Registration<W> {
 pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
     shard: Rc<Shard<W>>,
     (reader, writer): (R, W),
-    leftover: Vec<u8>,
+    mut leftover: Vec<u8>,
     admission: Admission,
 ) {
     let bounds = admission.bounds(&shard.node);
@@ -83,12 +78,12 @@ pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
         .write_buffer_size(0)
         .max_message_size(Some(bounds.message_bytes))
         .max_frame_size(Some(bounds.message_bytes));
-    let io = ReaderIo { reader, shard: Rc::clone(&shard), key };
+    let mut io = ReaderIo::new(reader, bounds.message_bytes, (Rc::clone(&shard), key));
+    leftover.truncate(io.check(&leftover));
     let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
-    let now = shard.node.clock.now();
-    let (nuisances, brake) = (TokenBucket::new(NUISANCES, now), Brake::new(now));
+    let brake = Brake::new(shard.node.clock.now());
     let queue_bytes_max = bounds.queue_bytes;
-    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, nuisances, brake, is_sound: true };
+    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, brake, is_sound: true };
     // Boxed, so that the idle connection's task doesn't keep their size.
     let work = async {
         #[cfg(feature = "echo")]
@@ -185,8 +180,7 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     /// Counts a frame that asks for nothing: a control frame, or one that can't be read. The code to close with, if
     /// there are too many of them.
     pub(crate) fn count_nuisance(&mut self) -> Result<(), Option<CloseCode>> {
-        let now = self.shard.node.clock.now();
-        self.nuisances.take(NUISANCES, now).map_err(|_| Some(CloseCode::Policy))
+        if self.socket.get_mut().take_nuisance() { Ok(()) } else { Err(Some(CloseCode::Policy)) }
     }
 
     /// Counts a request that was told to come again later, and waits if there were too many of them.
@@ -251,9 +245,14 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
     }
 }
 
-/// The code that answers what the WebSocket library found wrong; `None` if nobody is there to read it.
+/// The code that answers what was found wrong; `None` if nobody is there to read it.
 fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
+        Error::Io(error) => match error.get_ref()?.downcast_ref()? {
+            BadFrame::Malformed => Some(CloseCode::ProtocolError),
+            BadFrame::TooBig => Some(CloseCode::TooBig),
+            BadFrame::Nuisance => Some(CloseCode::Policy),
+        },
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         Error::Protocol(_) => Some(CloseCode::ProtocolError),
         Error::Utf8(_) => Some(CloseCode::InvalidUtf8),

@@ -31,6 +31,7 @@ pub(super) async fn handle<S: Stream>(
 ) -> Handled {
     let node = &shard.node;
     let accept = check_handshake(&request)?;
+    check_no_body(&request)?;
     let address = address::client(request.headers(), peer, &node.trusted_proxies);
     node.rates.arrive(Arrival::Connection, address, node.clock.now())?;
     if node.is_draining.load(Ordering::Relaxed) {
@@ -111,12 +112,17 @@ pub(super) fn check_handshake<B>(request: &Request<B>) -> Result<HeaderValue, Re
     if BASE64.decode(key.as_bytes()).map_or(0, |key| key.len()) != 16 {
         return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
     }
-    // The first frames would be taken for it.
-    if !request.body().is_end_stream() {
-        return Err(bad("a request for a WebSocket has no body"));
-    }
     HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
         .map_err(|_| bad("Sec-WebSocket-Key is not usable"))
+}
+
+/// Refuses a body: the first frames would be taken for it.
+fn check_no_body(request: &Request<Incoming>) -> Result<(), Refused> {
+    if request.body().is_end_stream() {
+        return Ok(());
+    }
+    let text = "a request for a WebSocket has no body";
+    Err(Refused::with_status(StatusCode::BAD_REQUEST, ErrorCode::BadField, text))
 }
 
 /// The comma-separated tokens of all header fields of a name.

@@ -214,3 +214,25 @@ impl<W> Connection<W> {
         held.map(|held| held.frames.iter().map(|(_, frames)| frames.len()).sum::<usize>()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_to_hold_back_during_a_join_is_told_by_its_number() {
+        let (room_id, room) = (RoomId::new(1), RoomName::new("general").unwrap());
+        let mut connection = Connection::new(0, (), Rc::new(Notify::new()), Timestamp::from_unix_ms(0));
+        connection.hold_back(room_id);
+        let frames =
+            |seq, bytes| RoomFrames { room_id, last: Seq::new(seq), frames: vec![b'x'; bytes].into() };
+        // The first is in the answer, the second fits, the others do not any more.
+        for held in [frames(1, 100), frames(2, 1_000), frames(3, HELD_BYTES_MAX), frames(4, 1)] {
+            assert!(connection.take_live(&held));
+        }
+        let (answer, seq) = (Bytes::from_static(b"answer"), Seq::new(4));
+        connection.go_live(room_id, Seq::new(1), answer.clone(), Some(room.clone()));
+        let told = frame::of_event(&ServerEvent::Changed(Changed { room, seq }), None);
+        assert_eq!(connection.outbox.bytes(), answer.len() + 1_000 + told.len());
+    }
+}

@@ -3,7 +3,7 @@
 
 mod events;
 mod floods;
-pub(crate) mod frames;
+mod frames;
 mod handshake;
 mod http;
 

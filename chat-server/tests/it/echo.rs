@@ -1,5 +1,8 @@
 //! The echo route for conformance suites: everything comes back, through the code that carries the chat.
 
+mod manners;
+mod raw;
+
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;

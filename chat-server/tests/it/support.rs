@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod exposition;
+pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod line;
 pub(crate) mod proxy;

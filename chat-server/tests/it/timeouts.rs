@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::frames::{CONTINUES, TEXT_BEGINS, frame};
 use crate::support::{Client, DEADLINE, Database, TestServer, http, run};
 
 /// A server with short times for plain HTTP.
@@ -126,10 +127,10 @@ fn a_message_that_is_never_finished_does_not_keep_a_connection() {
         });
         let mut ann = Client::sign_up(&server, "ann").await;
         let stream = ann.socket.get_mut();
-        stream.write_all(&[0x01, 0x80, 0, 0, 0, 0]).await.unwrap();
+        stream.write_all(&frame(TEXT_BEGINS, b"")).await.unwrap();
         let begun = Instant::now();
         // Empty continuations for ever: something comes all the time, and never a message.
-        while stream.write_all(&[0x00, 0x80, 0, 0, 0, 0]).await.is_ok() {
+        while stream.write_all(&frame(CONTINUES, b"")).await.is_ok() {
             assert!(begun.elapsed() < DEADLINE, "it is kept for ever");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

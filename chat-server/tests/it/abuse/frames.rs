@@ -4,15 +4,9 @@ use tokio::io::AsyncWriteExt;
 
 use super::Target;
 use crate::support::Client;
-
-/// A frame's first byte: the last of its message, and what kind it is.
-const TEXT: u8 = 0x81;
-const TEXT_BEGINS: u8 = 0x01;
-const CONTINUES: u8 = 0x00;
-const CONTINUES_LAST: u8 = 0x80;
-const BINARY: u8 = 0x82;
-const CLOSE: u8 = 0x88;
-const PING: u8 = 0x89;
+use crate::support::frames::{
+    BINARY, CLOSE, CONTINUES, CONTINUES_LAST, PING, TEXT, TEXT_BEGINS, frame, header, unmasked,
+};
 
 pub(super) async fn all(target: &Target) -> usize {
     let cases = cases();
@@ -26,8 +20,6 @@ pub(super) async fn all(target: &Target) -> usize {
 }
 
 fn cases() -> Vec<(Vec<u8>, u16, &'static str)> {
-    let unmasked =
-        |first: u8, payload: &[u8]| [&[first, u8::try_from(payload.len()).unwrap()], payload].concat();
     let too_long = "x".repeat(64 * 1024 + 1);
     let piece = vec![b'x'; 40_000];
     vec![
@@ -64,10 +56,10 @@ fn cases() -> Vec<(Vec<u8>, u16, &'static str)> {
         (frame(BINARY, &[1, 2, 3]), 1003, "a binary message"),
         (frame(BINARY, b""), 1003, "an empty binary message"),
         (frame(TEXT, too_long.as_bytes()), 1009, "one byte more than a frame may have"),
-        (announced(TEXT, 1 << 20), 1009, "a MiB announced and not sent"),
-        (announced(TEXT, 1 << 62), 1009, "four EiB announced"),
-        (announced(TEXT, u64::MAX), 1009, "all that a length can say"),
-        (announced(CONTINUES_LAST, 1 << 40), 1009, "a TiB announced for a continuation of nothing"),
+        (header(TEXT, 1 << 20), 1009, "a MiB announced and not sent"),
+        (header(TEXT, 1 << 62), 1009, "four EiB announced"),
+        (header(TEXT, u64::MAX), 1009, "all that a length can say"),
+        (header(CONTINUES_LAST, 1 << 40), 1009, "a TiB announced for a continuation of nothing"),
         (
             [frame(TEXT_BEGINS, &piece), frame(CONTINUES_LAST, &piece)].concat(),
             1009,
@@ -76,29 +68,4 @@ fn cases() -> Vec<(Vec<u8>, u16, &'static str)> {
         (frame(CLOSE, &1000_u16.to_be_bytes()), 1000, "a good close is answered with its own code"),
         (frame(CLOSE, &4999_u16.to_be_bytes()), 4999, "a good close with a code of its own"),
     ]
-}
-
-/// A masked frame.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
-        middle @ 126..=0xFFFF => {
-            frame.push(0x80 | 126);
-            frame.extend(u16::try_from(middle).unwrap().to_be_bytes());
-        }
-        long => {
-            frame.push(0x80 | 127);
-            frame.extend(u64::try_from(long).unwrap().to_be_bytes());
-        }
-    }
-    // A mask of zeros leaves the payload as it is.
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
-}
-
-/// The header of a frame that announces so many bytes, and none of them.
-pub(super) fn announced(first: u8, bytes: u64) -> Vec<u8> {
-    [&[first, 0x80 | 127][..], &bytes.to_be_bytes(), &[0; 4]].concat()
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::abuse::frames::frame;
 use crate::process::sign_up;
+use crate::support::frames::frame;
 use crate::support::server::credentials;
 use crate::support::{Client, http};
 

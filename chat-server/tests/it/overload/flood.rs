@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
 use super::beside::take_text;
-use crate::abuse::frames::frame;
 use crate::support::Client;
+use crate::support::frames::frame;
 
 /// How a sender goes on.
 pub(super) enum Pace {
