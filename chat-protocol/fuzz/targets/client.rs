@@ -20,7 +20,7 @@ const ACTIONS_MAX: usize = 200 + OUTBOX_MESSAGES_MAX + 64 + 16;
 const WAKES_MAX: usize = 10;
 
 fuzz_target!(|script: &str| {
-    let mut world = World::new(script.len() % 2 == 0);
+    let mut world = World::new(script.len().is_multiple_of(2));
     for line in script.split('\n').take(LINES_MAX) {
         world.happen(line);
     }
