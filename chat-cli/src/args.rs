@@ -1,12 +1,17 @@
 //! The command line: what may be asked for, and the texts of `--help`.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod bench;
+
 use std::path::PathBuf;
 
 use chat_domain::{Body, DisplayName, MessageKey, RoomDescription, RoomName, SessionId, Username};
 use clap::{Args, Parser, Subcommand};
 
 /// People that `seed` makes, at most.
-const SEED_USERS_MAX: i64 = 10_000;
+const SEED_USERS_MAX: i64 = 100_000;
+/// Rooms that `seed` makes for `bench`, at most.
+const SEED_ROOMS_MAX: i64 = 5_000;
 /// Messages that `seed` makes, at most.
 const SEED_MESSAGES_MAX: i64 = 1_000_000;
 /// Seconds that `send` tries, at most.
@@ -36,6 +41,8 @@ Examples:
   chat-cli user add ann --display-name \"Ann Miller\"
   chat-cli backup create /backups/chat.backup
   chat-cli --json room list
+  chat-cli seed --users 1000 --tokens tokens
+  chat-cli bench fanout http://127.0.0.1:8081 --tokens tokens --shape 10x100
   CHAT_TOKEN=... chat-cli send general \"hi\"
   CHAT_TOKEN=... chat-cli tail general nutrition";
 
@@ -81,6 +88,9 @@ pub(crate) enum Command {
     ///
     /// The database must be migrated. The same numbers add nothing a second time. Demo people can't sign in: they
     /// have no password. Pages that are open meanwhile learn of demo messages at the next message of the room.
+    ///
+    /// With --tokens it makes people and rooms for `bench`. Use a database of its own for that: the rooms show
+    /// in everybody's list, and whoever has the file speaks for these people for 7 days.
     Seed(Seed),
     /// Adds, lists and changes users.
     #[command(subcommand)]
@@ -105,6 +115,13 @@ pub(crate) enum Command {
     ///
     /// The reader becomes a member of the rooms. It ends when its output is closed or the server sends it away.
     Tail(Tail),
+    /// Measures a running server with a load, or the store alone, to size a machine.
+    ///
+    /// Use a database of its own, made with `seed --users N --tokens FILE`, and a server whose rate limits are above
+    /// the load; what refuses it names its setting. docs/performance.md says how to read the figures.
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// Which server, and who one is there.
@@ -172,12 +189,20 @@ pub(crate) struct Down {
 /// What to add besides the default rooms.
 #[derive(Debug, Args)]
 pub(crate) struct Seed {
-    /// Demo people, called demo-1, demo-2 …, members of all default rooms.
+    /// Demo people, called demo-1, demo-2 …, members of all default rooms; with --tokens bench-1, bench-2 …, members of
+    /// none.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEED_USERS_MAX))]
     pub(crate) users: Option<u32>,
     /// Messages of these people in the default rooms, in all.
     #[arg(long, value_name = "M", requires = "users", value_parser = clap::value_parser!(u32).range(1..=SEED_MESSAGES_MAX))]
     pub(crate) messages: Option<u32>,
+    /// The file to be made, with a session token of each person, one a line. It needs the secret under which the server
+    /// knows tokens [env: SECRET_KEY or SECRET_KEY_FILE]; without one it is the file secret_key in the data directory.
+    #[arg(long, value_name = "FILE", requires = "users", conflicts_with = "messages")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// Rooms beside the default ones, called bench-1, bench-2 …
+    #[arg(long, default_value_t = 200, value_name = "R", requires = "tokens", value_parser = clap::value_parser!(u32).range(1..=SEED_ROOMS_MAX))]
+    pub(crate) rooms: u32,
 }
 
 /// What to do with users.

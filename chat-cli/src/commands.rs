@@ -25,11 +25,13 @@ pub(crate) fn run(cli: &Cli, clock: Clock) -> Result<Report, CliError> {
     let database = || Database::locate(&cli.global);
     match &cli.command {
         Command::Migrate(command) => migrate::run(command, &database()?),
-        Command::Seed(seed) => seed::run(seed, &database()?, clock),
+        Command::Seed(seed) => seed::run(seed, &cli.global, &database()?, clock),
         Command::User(command) => user::run(command, &database()?, clock),
         Command::Room(command) => room::run(command, &database()?, clock),
         Command::Send(message) => send::run(message),
         Command::Tail(rooms) => tail::run(rooms, Format::from(cli.global.json)),
+        #[cfg(target_os = "linux")]
+        Command::Bench(command) => crate::bench::run(command, &cli.global, clock),
         Command::Backup(command) => backup::run(command, &cli.global, &database()?),
         Command::Restore(request) => restore::run(request, &cli.global, &database()?, clock),
     }

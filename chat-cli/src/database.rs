@@ -10,6 +10,7 @@ use chat_store::{Backend, DatabaseUrl, DatabaseUrlError, Store, StoreOptions};
 
 use crate::args::Global;
 use crate::error::CliError;
+use crate::settings::secret_setting;
 
 /// The name of the SQLite file in the data folder.
 const FILE_NAME: &str = "chat.db";
@@ -102,6 +103,11 @@ impl Database {
         }
     }
 
+    /// Whether several programs on several machines may work on it, none of which has the data folder.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.url.backend() == Backend::Postgres
+    }
+
     /// A file beside the SQLite file, whose name goes on after that one's.
     pub(crate) fn file_beside(&self, suffix: &str) -> Option<PathBuf> {
         let mut name = self.url.sqlite_path()?.as_os_str().to_owned();
@@ -111,6 +117,12 @@ impl Database {
 }
 
 impl OpenDatabase {
+    /// The store itself, to be measured.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn store(&self) -> &Store {
+        &self.0
+    }
+
     /// Reads one snapshot.
     pub(crate) fn read<T>(
         &self,
@@ -135,26 +147,10 @@ impl From<DatabaseUrlError> for CliError {
 }
 
 fn named_url(global: &Global) -> Result<Option<String>, CliError> {
-    if let Some(url) = &global.database_url {
-        return Ok(Some(url.clone()));
+    match &global.database_url {
+        Some(url) => Ok(Some(url.clone())),
+        None => secret_setting("DATABASE_URL"),
     }
-    match (variable("DATABASE_URL")?, variable("DATABASE_URL_FILE")?) {
-        (Some(_), Some(_)) => {
-            Err(CliError::usage("DATABASE_URL and DATABASE_URL_FILE are both set", "unset one of them"))
-        }
-        (None, Some(file)) => std::fs::read_to_string(&file).map(Some).map_err(|error| {
-            let what = format!("could not read {file}, which DATABASE_URL_FILE names: {error}");
-            CliError::usage(what, "correct DATABASE_URL_FILE")
-        }),
-        (url, None) => Ok(url),
-    }
-}
-
-/// A variable of the environment; an empty one is none.
-fn variable(name: &str) -> Result<Option<String>, CliError> {
-    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-    let value = value.into_string();
-    value.map(Some).map_err(|_| CliError::usage(format!("{name} is not UTF-8"), "correct the variable"))
 }
 
 /// Makes folders that only their owner can enter.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use chat_domain::{
-    AddRoomError, ArchiveRoomError, ChangeUserError, CommandError, JoinRoomError, RegisterUserError,
-    RepositoryError, RoomName, SendMessageError, SessionId, Username,
+    AddRoomError, ArchiveRoomError, ChangeUserError, CommandError, JoinRoomError, OpenSessionError,
+    RegisterUserError, RepositoryError, RoomName, SendMessageError, SessionId, Username,
 };
 use chat_store::OpenError;
 use chat_store::backup::BackupError;
@@ -53,6 +53,9 @@ pub(crate) enum CliError {
     /// The room name is taken.
     #[error("there is a room {0} already")]
     RoomExists(RoomName),
+    /// A file that was to be made exists.
+    #[error("there is a file {} already", .0.display())]
+    FileExists(PathBuf),
     /// A person has the name of a demo user.
     #[error("{0} is a user who can sign in, not a demo user")]
     NotADemoUser(Username),
@@ -142,6 +145,7 @@ impl CliError {
             Self::RoomExists(_) => {
                 (5, "room_exists", "choose another name; `chat-cli room list --all` shows archived rooms too")
             }
+            Self::FileExists(_) => (5, "file_exists", "name another, or remove it"),
             Self::NotADemoUser(_) => (5, "not_a_demo_user", "seed fewer demo users, or another database"),
             Self::DamagedBackup { .. } => (1, "backup_damaged", DAMAGED_ADVICE),
             Self::Backup(error) => backup_row(error),
@@ -238,6 +242,15 @@ impl From<AddRoomError> for CliError {
         match error {
             AddRoomError::Repository(error) => error.into(),
             other => Self::failed(other.to_string(), "choose another name or description"),
+        }
+    }
+}
+
+impl From<OpenSessionError> for CliError {
+    fn from(error: OpenSessionError) -> Self {
+        match error {
+            OpenSessionError::Repository(error) => error.into(),
+            other => Self::failed(other.to_string(), "run the command again"),
         }
     }
 }

@@ -213,7 +213,7 @@ fn token(access: &ServerAccess) -> Result<String, CliError> {
 }
 
 /// Host and port of a server's URL.
-fn authority(server: &str) -> Result<String, CliError> {
+pub(crate) fn authority(server: &str) -> Result<String, CliError> {
     const ADVICE: &str = "say for instance --server http://127.0.0.1:8081";
     let Some(rest) = server.strip_prefix("http://").or_else(|| server.strip_prefix("ws://")) else {
         return Err(CliError::usage(format!("{server} does not begin with http://"), ADVICE));

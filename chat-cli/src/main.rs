@@ -3,11 +3,15 @@
 
 mod args;
 mod ask;
+#[cfg(target_os = "linux")]
+mod bench;
 mod commands;
 mod database;
 mod error;
 mod line;
 mod output;
+mod population;
+mod settings;
 mod text;
 
 use std::process::ExitCode;

@@ -87,6 +87,17 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The same with lines behind it for people; the document has its own.
+    pub(crate) fn with_notes(mut self, notes: &[String]) -> Self {
+        for note in notes {
+            self.human.push('\n');
+            self.human.push_str(&escape(note));
+        }
+        self
+    }
+}
+
 impl Column {
     fn title(&self) -> &'static str {
         match self {
@@ -95,34 +106,61 @@ impl Column {
     }
 }
 
-/// A line on the terminal that says how far something is, and goes away with this value.
-pub(crate) struct ProgressLine {
-    is_shown: bool,
+/// A line on standard error that says how far something is; on a terminal it goes away with this value.
+pub(crate) struct ProgressLine(Shown);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Nowhere,
+    /// Each text in the place of the last one.
+    InPlace,
+    /// Each text in a line of its own.
+    Below,
 }
 
 /// A line for people at a terminal; nothing for programs.
 pub(crate) fn progress_line(json: bool) -> ProgressLine {
-    ProgressLine { is_shown: !json && std::io::stderr().is_terminal() }
+    let is_shown = !json && std::io::stderr().is_terminal();
+    ProgressLine(if is_shown { Shown::InPlace } else { Shown::Nowhere })
+}
+
+/// The same, and where it is asked for a line each time for whoever reads standard error.
+pub(crate) fn progress_lines(json: bool, is_asked_for: bool) -> ProgressLine {
+    match (is_asked_for, std::io::stderr().is_terminal()) {
+        (false, _) => progress_line(json),
+        (true, true) => ProgressLine(Shown::InPlace),
+        (true, false) => ProgressLine(Shown::Below),
+    }
 }
 
 impl ProgressLine {
+    /// Whether anybody sees it.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.0 != Shown::Nowhere
+    }
+
     /// Shows how far it is.
-    pub(crate) fn show(&self, progress: Progress) {
-        if !self.is_shown {
-            return;
-        }
-        let text = match progress {
-            Progress::Whole => "copying the file".to_owned(),
-            Progress::Rows { table, rows } => format!("copying {table}: {rows} rows"),
-        };
+    pub(crate) fn tell(&self, text: &str) {
         // Where else could it be told that the terminal is gone?
-        let _ = write!(std::io::stderr(), "\r{text}{CLEAR_TO_END_OF_LINE}");
+        let _ = match self.0 {
+            Shown::Nowhere => return,
+            Shown::InPlace => write!(std::io::stderr(), "\r{text}{CLEAR_TO_END_OF_LINE}"),
+            Shown::Below => writeln!(std::io::stderr(), "{text}"),
+        };
+    }
+
+    /// Shows how far a copy is.
+    pub(crate) fn show(&self, progress: Progress) {
+        match progress {
+            Progress::Whole => self.tell("copying the file"),
+            Progress::Rows { table, rows } => self.tell(&format!("copying {table}: {rows} rows")),
+        }
     }
 }
 
 impl Drop for ProgressLine {
     fn drop(&mut self) {
-        if self.is_shown {
+        if self.0 == Shown::InPlace {
             let _ = write!(std::io::stderr(), "\r{CLEAR_TO_END_OF_LINE}");
         }
     }

@@ -1,10 +1,12 @@
-//! `chat-cli seed`: the default rooms, and demo people who talk in them. A second time it adds nothing.
+//! `chat-cli seed`: the default rooms, and demo people who talk in them, or people whom `bench` speaks for. A second
+//! time it adds no rooms, people and messages.
 
 mod demo;
+mod token_file;
 
 use chat_domain::{
-    Command, DEFAULT_ROOMS, JoinRoom, Outcome, RegisterUser, RegisterUserError, Repository, RoomId, RoomName,
-    SendMessage, Timestamp, UserId, ValueError, add_default_rooms, commit_batch, register_user,
+    Command, DEFAULT_ROOMS, JoinRoom, Outcome, Repository, RoomId, RoomName, SendMessage, Timestamp, UserId,
+    ValueError, add_default_rooms, commit_batch,
 };
 use serde_json::json;
 
@@ -13,20 +15,32 @@ use crate::commands::Clock;
 use crate::database::{Database, OpenDatabase};
 use crate::error::CliError;
 use crate::output::Report;
+use crate::population::{self, broken_rule};
+use crate::settings;
 
 /// Demo people or messages that one transaction stores, so that a running server's writer gets its turn.
 const BATCH: usize = 500;
 
 /// Adds what is not there yet.
-pub(super) fn run(seed: &args::Seed, database: &Database, clock: Clock) -> Result<Report, CliError> {
-    let database = database.open_migrated()?;
-    let rooms = database.write(|repository| Ok(add_default_rooms(repository, clock())?))?;
+pub(super) fn run(
+    seed: &args::Seed,
+    global: &args::Global,
+    database: &Database,
+    clock: Clock,
+) -> Result<Report, CliError> {
+    let opened = database.open_migrated()?;
+    let rooms = opened.write(|repository| Ok(add_default_rooms(repository, clock())?))?;
+    if let (Some(path), Some(people)) = (&seed.tokens, seed.users) {
+        let tokens = settings::tokens(global, database)?;
+        let load = token_file::Load { people, rooms: seed.rooms, path };
+        return token_file::write(&load, &tokens, &opened, clock);
+    }
     let (mut users, mut messages) = (0, 0);
     if let Some(count) = seed.users {
-        let room_ids = database.read(|repository| find_default_rooms(repository))?;
+        let room_ids = opened.read(|repository| find_default_rooms(repository))?;
         let people;
-        (people, users) = add_people(count, &room_ids, &database, clock)?;
-        messages = add_messages(seed.messages.unwrap_or(0), &people, &room_ids, &database, clock)?;
+        (people, users) = add_people(count, &room_ids, &opened, clock)?;
+        messages = add_messages(seed.messages.unwrap_or(0), &people, &room_ids, &opened, clock)?;
     }
     let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
     Ok(Report::line(
@@ -40,7 +54,7 @@ fn find_default_rooms(repository: &mut dyn Repository) -> Result<Vec<Option<Room
     DEFAULT_ROOMS
         .iter()
         .map(|(name, _)| {
-            let room = repository.find_room_by_name(&RoomName::new(*name).map_err(demo_value)?)?;
+            let room = repository.find_room_by_name(&RoomName::new(*name).map_err(broken_rule)?)?;
             Ok(room.filter(|room| room.is_active).map(|room| room.id))
         })
         .collect()
@@ -84,26 +98,9 @@ fn add_person(
     repository: &mut dyn Repository,
     now: Timestamp,
 ) -> Result<(UserId, bool), CliError> {
-    let username = demo::username(number).map_err(demo_value)?;
-    let display_name = demo::display_name(number).map_err(demo_value)?;
-    let request = RegisterUser { username, display_name, password_hash: None };
-    match register_user(repository, now, &request) {
-        Ok(user) => return Ok((user.id(), true)),
-        Err(RegisterUserError::NameTaken) => {}
-        Err(RegisterUserError::Repository(error)) => return Err(error.into()),
-    }
-    let user = repository.find_user_by_name(&request.username)?;
-    let user = user.ok_or_else(|| CliError::UnknownUser(request.username.clone()))?;
-    if repository.find_password_hash(user.id())?.is_some() {
-        return Err(CliError::NotADemoUser(request.username)); // nobody puts words into a person's mouth
-    }
-    if user.is_disabled {
-        return Err(CliError::failed(
-            format!("the demo user {} is disabled", request.username),
-            "enable it with `chat-cli user enable`, or seed fewer demo users",
-        ));
-    }
-    Ok((user.id(), false))
+    let username = demo::username(number).map_err(broken_rule)?;
+    let display_name = demo::display_name(number).map_err(broken_rule)?;
+    population::add_person(username, display_name, repository, now)
 }
 
 /// Lets the demo people talk. Returns how many of the messages are new.
@@ -120,7 +117,7 @@ fn add_messages(
         let sends = numbers
             .iter()
             .filter_map(|number| message(*number, people, room_ids).transpose())
-            .map(|send| Ok(Command::SendMessage(send.map_err(demo_value)?)))
+            .map(|send| Ok(Command::SendMessage(send.map_err(broken_rule)?)))
             .collect::<Result<Vec<_>, CliError>>()?;
         let outcomes = database.write(|repository| commit(repository, clock(), &sends))?;
         added += outcomes
@@ -153,11 +150,4 @@ fn commit(
 ) -> Result<Vec<Outcome>, CliError> {
     let results = commit_batch(repository, now, commands)?;
     results.into_iter().map(|result| result.map_err(CliError::from)).collect()
-}
-
-fn demo_value(error: ValueError) -> CliError {
-    CliError::failed(
-        format!("demo data breaks a rule: {error}"),
-        "this is a defect of the program; please report it",
-    )
 }
