@@ -199,7 +199,7 @@ pub(crate) struct StoreLoad {
     /// People who send; each waits until a message is durable before the next.
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_096))]
     pub(crate) senders: u32,
-    /// Rooms into which they send in turn.
+    /// Rooms among which they are spread.
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub(crate) rooms: u32,
     /// Seconds of each way of writing in a round.

@@ -1,5 +1,6 @@
-//! One client of a load: it signs in, joins its rooms, counts what comes, and sends the next message when its own came
-//! back.
+//! One client of a load: its connection, from the upgrade to the end. What goes over it stands in `events`.
+
+mod events;
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -8,9 +9,8 @@ use mio::net::TcpStream;
 
 use super::frames;
 use super::ledger::Ledger;
-use super::refusal::{self, Asked, Refusal, UpgradeRefusal};
+use super::refusal::{self, UpgradeRefusal};
 use super::target::not_connected;
-use super::wire::{self, Mark};
 use crate::error::CliError;
 
 /// Bytes that wait for a server that doesn't read, at most.
@@ -216,140 +216,9 @@ impl Client {
         Err(refusal::closed(code))
     }
 
-    fn hear(&mut self, payload: &[u8], ledger: &mut Ledger) -> Result<(), CliError> {
-        if let Some((room, seq)) = wire::new_message(payload) {
-            return self.deliver(room, seq, payload, ledger);
-        }
-        match wire::event_name(payload) {
-            b"ack" => {
-                let due_ns = self.sender.under_way.pop_front();
-                due_ns.into_iter().for_each(|due_ns| ledger.acknowledged(due_ns));
-            }
-            b"room_joined" => self.room_joined(payload, ledger)?,
-            b"changed" => {
-                if let Some((room, seq)) = wire::changed(payload)
-                    && let Some(seat) = self.seat(room)
-                {
-                    seat.last_seq = Some(seq);
-                }
-            }
-            b"error" => return self.refused(Refusal::read(payload), ledger),
-            b"room_left" => return Err(self.fault("the server ended a membership")),
-            // Who comes and goes, who types, what is there besides: a load has no use for it.
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Counts a message and looks whether it is the next one of its room.
-    fn deliver(&mut self, room: u32, seq: u64, payload: &[u8], ledger: &mut Ledger) -> Result<(), CliError> {
-        let Some(seat) = self.seat(room) else { return Ok(()) };
-        if seat.last_seq.is_some_and(|last_seq| seq <= last_seq) {
-            ledger.counts.doubled += 1;
-            return Ok(());
-        }
-        // What is left out is missing in the end: the deliveries are fewer than they should be.
-        seat.last_seq = Some(seq);
-        let sender = ledger.delivered(room, seq, payload).and_then(|sender| usize::try_from(sender).ok());
-        if sender == Some(self.number) && self.sender.left > 0 {
-            self.sender.left -= 1;
-            self.send(ledger.now_ns, ledger)?;
-        }
-        Ok(())
-    }
-
-    fn room_joined(&mut self, payload: &[u8], ledger: &mut Ledger) -> Result<(), CliError> {
-        let Some(joined) = wire::room_joined(payload) else { return Ok(()) };
-        let Some(seat) = self.seats.iter_mut().find(|seat| seat.room == joined.room) else { return Ok(()) };
-        if let Some(history_wanted) = ledger.history_wanted {
-            let messages = wire::messages_in(payload);
-            let missed = match seat.last_seq {
-                None => joined.last_seq.min(history_wanted),
-                Some(last_seq) => joined.last_seq.saturating_sub(last_seq),
-            };
-            ledger.counts.history += messages;
-            if joined.is_reset || messages < missed {
-                ledger.counts.broken_joins += 1;
-            }
-        }
-        seat.last_seq = Some(joined.last_seq);
-        if std::mem::replace(&mut seat.is_in, true) {
-            return Ok(());
-        }
-        if ledger.epoch.is_empty() {
-            ledger.epoch = String::from_utf8_lossy(joined.epoch).into_owned();
-        }
-        ledger.enter(joined.room);
-        if self.is_joined() {
-            ledger.joined();
-        }
-        Ok(())
-    }
-
-    fn refused(&mut self, refusal: Refusal, ledger: &mut Ledger) -> Result<(), CliError> {
-        let joining = self.seats.iter().find(|seat| !seat.is_in).map(|seat| seat.room);
-        let Some(next) = joining else { return Err(refusal.into_error(Asked::Send)) };
-        let Some(after_ms) = refusal.again_after_ms() else { return Err(refusal.into_error(Asked::Join)) };
-        // A join's id is its room.
-        let room = refusal.re.as_deref().and_then(|id| id.parse().ok()).unwrap_or(next);
-        ledger.put_off(self.number, Some(room), after_ms);
-        Ok(())
-    }
-
-    /// Asks to join all rooms, with one write.
-    fn join_all(&mut self, ledger: &mut Ledger) -> Result<(), CliError> {
-        let mut frames = Vec::new();
-        for seat in &self.seats {
-            append_join(seat, ledger, &mut frames);
-        }
-        self.write(&frames)
-    }
-
-    /// Asks to join a room again.
-    pub(super) fn join(&mut self, room: u32, ledger: &mut Ledger) -> Result<(), CliError> {
-        let mut frame = Vec::new();
-        let Some(seat) = self.seat(room) else { return Ok(()) };
-        append_join(seat, ledger, &mut frame);
-        self.write(&frame)
-    }
-
-    /// Sends `at_once` messages now, and lets others follow until there were so many: one each time that an own one
-    /// comes back.
-    pub(super) fn begin(&mut self, at_once: u64, in_all: u64, ledger: &mut Ledger) -> Result<(), CliError> {
-        let at_once = at_once.min(in_all);
-        self.sender.left = in_all - at_once;
-        ledger.look_at_clock();
-        (0..at_once).try_for_each(|_| self.send(ledger.now_ns, ledger))
-    }
-
-    /// Lets no more messages follow.
-    pub(super) fn stop(&mut self) {
-        self.sender.left = 0;
-    }
-
-    /// Sends a message that was due at some time, with one system call.
-    pub(super) fn send(&mut self, due_ns: u64, ledger: &mut Ledger) -> Result<(), CliError> {
-        let Some(room) = self.seats.first().map(|seat| seat.room) else { return Ok(()) };
-        let sender = u32::try_from(self.number).unwrap_or(u32::MAX);
-        let mark = Mark { nonce: ledger.nonce, sender, due_ns };
-        ledger.payload.clear();
-        ledger.frame.clear();
-        wire::write_send(room, mark, self.sender.sent, ledger.body_bytes, &mut ledger.payload);
-        frames::append(frames::TEXT, &ledger.payload, &mut ledger.frame);
-        self.write(&ledger.frame)?;
-        self.sender.sent += 1;
-        self.sender.under_way.push_back(due_ns);
-        ledger.sent(room, due_ns);
-        Ok(())
-    }
-
     /// Whether the client is in all its rooms.
     fn is_joined(&self) -> bool {
         self.stage == Stage::Upgraded && self.seats.iter().all(|seat| seat.is_in)
-    }
-
-    fn seat(&mut self, room: u32) -> Option<&mut Seat> {
-        self.seats.iter_mut().find(|seat| seat.room == room)
     }
 
     fn write_frame(&mut self, opcode: u8, payload: &[u8]) -> Result<(), CliError> {
@@ -378,13 +247,6 @@ impl Client {
             "see the server's log, and whether it is a chat",
         )
     }
-}
-
-fn append_join(seat: &Seat, ledger: &mut Ledger, frames: &mut Vec<u8>) {
-    ledger.payload.clear();
-    let position = seat.last_seq.map(|last_seq| (last_seq, ledger.epoch.as_str()));
-    wire::write_join(seat.room, position, &mut ledger.payload);
-    frames::append(frames::TEXT, &ledger.payload, frames);
 }
 
 /// Writes what the socket takes. Why it takes nothing shows when it is read.

@@ -45,7 +45,7 @@ pub(super) fn run(request: &Fanout, is_json: bool) -> Result<Report, CliError> {
     let per_s = |times: u64| per(float(times), figures.seconds);
     let mut summary = Summary::new("fanout");
     summary
-        .row("load", format!("{rooms} rooms of {members}: {senders} send, {window} messages under way each"))
+        .load(format!("{rooms} rooms of {members}; in each {senders} send, {window} messages under way"))
         .field("rooms", rooms)
         .field("members", members)
         .field("senders", senders)

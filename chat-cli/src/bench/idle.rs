@@ -55,10 +55,7 @@ pub(super) fn run(request: &Idle, is_json: bool) -> Result<Report, CliError> {
     let of_each = |kib: u32| (f64::from(kib) - f64::from(first_kib.unwrap_or(kib))) / f64::from(added);
     let mut summary = Summary::new("idle");
     summary
-        .row(
-            "load",
-            format!("{} connections in {rooms} rooms of {}", count(connections.into()), request.members),
-        )
+        .load(format!("{} connections in {rooms} rooms of {}", count(connections.into()), request.members))
         .field("connections", connections)
         .field("base", base)
         .field("rooms", rooms)

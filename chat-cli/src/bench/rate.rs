@@ -52,10 +52,7 @@ pub(super) fn run(request: &Rate, is_json: bool) -> Result<Report, CliError> {
     let mut summary = Summary::new("rate");
     let per_second = request.per_second;
     summary
-        .row(
-            "load",
-            format!("{per_second} messages/s into {rooms} rooms of {members}; everybody sends in turn"),
-        )
+        .load(format!("{per_second} messages/s into {rooms} rooms of {members}; everybody sends in turn"))
         .field("messages_due_per_s", per_second)
         .field("rooms", rooms)
         .field("members", members)

@@ -120,10 +120,10 @@ fn report(request: &StoreLoad, runs: &[Run]) -> Report {
     let mut summary = Summary::new("store");
     let (senders, rooms) = (request.senders, request.rooms);
     summary
-        .row(
-            "load",
-            format!("{senders} senders in {rooms} rooms, {} rounds of {} s", request.rounds, request.seconds),
-        )
+        .load(format!(
+            "{senders} senders in {rooms} rooms, {} rounds of {} s",
+            request.rounds, request.seconds
+        ))
         .field("senders", senders)
         .field("rooms", rooms)
         .field("body_bytes", request.body_bytes)

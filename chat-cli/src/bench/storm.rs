@@ -39,6 +39,7 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
     let each = if request.resume { request.missed } else { request.history };
     let mut writers = crowd.gather((1..=rooms).map(|room| vec![room]).collect())?;
     fill(&mut writers, rooms, each.into())?;
+    swarm.watch.phase("apart");
     swarm.run_for(APART_NS)?;
 
     swarm.watch.phase("storming");
@@ -58,7 +59,7 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
     );
     let mut summary = Summary::new("storm");
     summary
-        .row("load", text)
+        .load(text)
         .field("clients", clients)
         .field("rooms", rooms)
         .field("is_resume", request.resume)

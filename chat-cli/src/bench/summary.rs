@@ -29,6 +29,11 @@ impl Summary {
         Self { title, rows: Vec::new(), document, warnings: Vec::new(), complaint: None }
     }
 
+    /// What the load was: the first line of the table.
+    pub(super) fn load(&mut self, text: impl Into<String>) -> &mut Self {
+        self.row(self.title, text)
+    }
+
     /// A line of the table.
     pub(super) fn row(&mut self, label: impl Into<String>, value: impl Into<String>) -> &mut Self {
         self.rows.push(vec![label.into(), value.into()]);
@@ -147,7 +152,7 @@ impl Summary {
     pub(super) fn report(mut self) -> Report {
         let notes: Vec<String> = self.warnings.iter().map(|text| format!("warning: {text}")).collect();
         self.document.insert("warnings".to_owned(), json!(self.warnings));
-        let columns = [Column::Text(self.title), Column::Text("")];
+        let columns = [Column::Text("WHAT"), Column::Text("VALUE")];
         let mut report = Report::table(&columns, self.rows, Value::Object(self.document)).with_notes(&notes);
         report.complaint = self.complaint;
         report

@@ -15,7 +15,6 @@ pub(super) struct Watch {
 }
 
 /// What was seen a second ago.
-#[derive(Default)]
 struct Seen {
     at_ns: u64,
     deliveries: u64,
@@ -23,9 +22,17 @@ struct Seen {
     server_cpu_s: f64,
 }
 
+impl Seen {
+    fn now(at_ns: u64, deliveries: u64, server_pid: Option<u32>) -> Self {
+        let server_cpu_s = server_pid.and_then(cpu_s).unwrap_or(0.0);
+        Self { at_ns, deliveries, own_cpu_s: own_cpu_s(), server_cpu_s }
+    }
+}
+
 impl Watch {
     pub(super) fn new(line: ProgressLine, server_pid: Option<u32>) -> Self {
-        Self { line, server_pid, phase: String::new(), last: Seen::default() }
+        let last = Seen::now(0, 0, server_pid);
+        Self { line, server_pid, phase: String::new(), last }
     }
 
     /// What is being done now.
@@ -38,12 +45,7 @@ impl Watch {
         if now_ns < self.last.at_ns.saturating_add(seconds(1)) || !self.line.is_shown() {
             return;
         }
-        let seen = Seen {
-            at_ns: now_ns,
-            deliveries: counts.deliveries,
-            own_cpu_s: own_cpu_s(),
-            server_cpu_s: self.server_pid.and_then(cpu_s).unwrap_or(0.0),
-        };
+        let seen = Seen::now(now_ns, counts.deliveries, self.server_pid);
         let passed_s = ratio(seen.at_ns - self.last.at_ns, SECOND_NS);
         let deliveries = seen.deliveries.saturating_sub(self.last.deliveries);
         let share = |cpu_s: f64, last_cpu_s: f64| percent(per(cpu_s - last_cpu_s, passed_s));

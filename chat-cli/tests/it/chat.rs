@@ -86,6 +86,7 @@ impl Chat {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-cli"));
         command.args(args).env_remove("DATABASE_URL").env_remove("DATABASE_URL_FILE");
+        command.env_remove("SECRET_KEY").env_remove("SECRET_KEY_FILE").env_remove("CHAT_SERVER");
         command.env("CHAT_DATA_DIR", self.data_dir()).current_dir(self.folder.path());
         if let Some(database) = &self.postgres {
             command.env("DATABASE_URL", database.url());
@@ -135,6 +136,11 @@ impl Chat {
     pub(crate) fn control(&self) -> Vec<ControlAction> {
         let entries = self.read(|repository| repository.list_control(ControlSeq::ZERO, 1_000));
         entries.into_iter().map(|entry| entry.action.unwrap()).collect()
+    }
+
+    /// The URL of a database that is no file in the data folder.
+    pub(crate) fn database_url(&self) -> Option<String> {
+        self.postgres.as_ref().map(PostgresDatabase::url)
     }
 
     /// A store on the same database.

@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod backup;
+#[cfg(target_os = "linux")]
+mod bench;
 mod chat;
 mod configuration;
 mod migrate;
 mod postgres;
 mod room;
 mod seed;
+mod seed_tokens;
+mod server;
 mod talk;
 mod usage;
 mod user;

@@ -116,7 +116,7 @@ fn messages_need_people() {
     let refused = migrated(&chat).run(&["seed", "--messages", "5"]).expect_code(2);
     assert!(refused.stderr.contains("--users"), "{refused:?}");
     chat.run(&["seed", "--users", "0"]).expect_code(2);
-    chat.run(&["seed", "--users", "10001"]).expect_code(2);
+    chat.run(&["seed", "--users", "100001"]).expect_code(2);
     chat.run(&["seed", "--users", "1", "--messages", "1000001"]).expect_code(2);
 }
 

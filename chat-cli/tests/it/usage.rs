@@ -37,6 +37,10 @@ fn every_command_explains_itself() {
         &["room", "add", "--help"],
         &["backup", "create", "--help"],
         &["restore", "--help"],
+        #[cfg(target_os = "linux")]
+        &["bench", "--help"],
+        #[cfg(target_os = "linux")]
+        &["bench", "storm", "--help"],
     ] {
         assert!(!chat.must(args).stdout.is_empty(), "{args:?}");
     }
