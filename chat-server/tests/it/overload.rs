@@ -36,9 +36,6 @@ const OVERLOAD: Duration = Duration::from_secs(3);
 const SERVES_AGAIN: Duration = Duration::from_secs(3);
 /// Of how much of what is carried there are still acks under overload, at least: one part in so many.
 const CARRIED_PART: usize = 40;
-/// Refusals that a sender is told at once, and in each second: then the server reads it no faster.
-const REFUSALS_AT_ONCE: usize = 10;
-const REFUSALS_PER_SECOND: usize = 10;
 /// Requests of somebody who doesn't wait: about thirty above what is refused at once.
 const EAGER: usize = 140;
 /// How a refusal may be named.
@@ -205,9 +202,6 @@ fn check(tally: &Tally, carried: usize, figures: &str) {
     assert!(tally.due >= TIMES * carried * seconds * 9 / 10, "{figures}");
     assert!(tally.written < tally.due, "the server stops reading: {figures}");
     check_refusals(&tally.refused, figures);
-    assert!(tally.refused.contains_key("overloaded"), "the writer's queue is full: {figures}");
-    let refusals_max = SENDERS * (REFUSALS_AT_ONCE + REFUSALS_PER_SECOND * (seconds + 1));
-    assert!(tally.refused["overloaded"] <= refusals_max, "it doesn't spend its time on refusals: {figures}");
     assert!(tally.acks.len() >= carried * seconds / CARRIED_PART, "it goes on working: {figures}");
 }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use chat_domain::RoomName;
 use futures_util::future::join_all;
 use serde_json::json;
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::process::sign_up;
@@ -24,10 +23,6 @@ const QUESTIONS_PER_SECOND: u32 = 20;
 pub(super) const SIGN_INS: usize = 64;
 /// Clients that never read.
 pub(super) const SILENT: usize = 10;
-/// Bytes that the socket of such a client holds.
-const RECEIVE_BUFFER_BYTES: usize = 16 * 1024;
-/// Bytes that the system may hold for it meanwhile, and more.
-const UNREAD_BYTES: usize = 1024 * 1024;
 /// For how long some of them ask first.
 const ASKING: Duration = Duration::from_millis(500);
 
@@ -120,7 +115,6 @@ pub(super) async fn connect_silent(
 ) -> Vec<Client> {
     let silent = (0..SILENT).map(async |n| {
         let mut client = Client::with_bearer(address, token).await;
-        SockRef::from(&*client.socket.get_mut()).set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
         for room in rooms {
             client.join(room.as_str()).await;
         }
@@ -134,14 +128,9 @@ pub(super) async fn connect_silent(
     join_all(silent).await
 }
 
-/// The connections of the clients that never read are over. What the system holds for them comes first; into the small
-/// buffer it would come a piece per retransmission.
+/// The connections of the clients that never read are over.
 pub(super) async fn have_ended(silent: Vec<Client>) {
-    join_all(silent.into_iter().map(async |mut client| {
-        SockRef::from(&*client.socket.get_mut()).set_recv_buffer_size(UNREAD_BYTES).unwrap();
-        client.closed().await
-    }))
-    .await;
+    join_all(silent.into_iter().map(async |mut client| client.closed().await)).await;
 }
 
 /// Takes the next text frame of the server off what came; others are passed over.
