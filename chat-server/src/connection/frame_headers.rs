@@ -136,11 +136,10 @@ const fn is_control(first: u8) -> bool {
     first & 0x08 != 0
 }
 
-/// No extension was agreed on, so there are no reserved bits and no further opcodes.
+/// No extension was agreed on, so there are no reserved bits. The library knows the opcodes, by this byte too.
 fn check_first(first: u8) -> Result<u8, BadFrame> {
-    let is_known = matches!(first & OPCODE, 0x0..=0x2 | 0x8..=0xA);
     let is_whole = first & FINAL != 0;
-    if first & RESERVED_BITS != 0 || !is_known || is_control(first) && !is_whole {
+    if first & RESERVED_BITS != 0 || is_control(first) && !is_whole {
         return Err(BadFrame::Malformed);
     }
     Ok(first)

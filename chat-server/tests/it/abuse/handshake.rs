@@ -36,7 +36,7 @@ fn refused(Target { address, token }: &Target) -> Vec<(String, u16, &'static str
     let cookie = format!("Cookie: chat_session={token}\r\n");
     vec![
         (get(""), 426, "sec-websocket-version: 13"),
-        (get(""), 426, "upgrade: websocket"),
+        (get(""), 426, "\r\nupgrade: websocket\r\n"),
         (
             get(&format!("Connection: Upgrade\r\nUpgrade: h2c\r\n{KEY}{VERSION}")),
             426,

@@ -27,6 +27,7 @@ fn a_frame_that_breaks_the_protocol_ends_with_1002_behind_the_answers_to_those_b
         ("a ping in fragments", frame(0x09, b"hi")),
         ("a pong in fragments", frame(0x0A, b"hi")),
         ("a close in fragments", frame(0x08, &[3, 0xE8])),
+        ("a ping in fragments, announced", header(0x09, 100)),
         ("a ping of 126 bytes", frame(PING, &[b'x'; 126])),
         ("a ping of 126 bytes, announced", header(PING, 126)),
         ("a pong of 126 bytes, announced", header(PONG, 126)),
@@ -38,7 +39,9 @@ fn a_frame_that_breaks_the_protocol_ends_with_1002_behind_the_answers_to_those_b
         ("the beginning of a text that is not masked", vec![TEXT, 100]),
         ("a continuation of nothing", frame(CONTINUES_LAST, b"hi")),
         ("an unfinished continuation of nothing", frame(CONTINUES, b"hi")),
+        ("a continuation of nothing, announced", header(CONTINUES_LAST, 100)),
         ("a text inside a text", [begun(), frame(TEXT, b"hi")].concat()),
+        ("a text inside a text, announced", [begun(), header(TEXT, 100)].concat()),
         ("the beginning of a text inside a text", [begun(), frame(TEXT_BEGINS, b"hi")].concat()),
         ("a binary message inside a text", [begun(), frame(BINARY, b"hi")].concat()),
         ("a length in two bytes that needs one", [header_in(TEXT, 2, 125), vec![b'x'; 125]].concat()),
@@ -52,8 +55,9 @@ fn a_frame_that_breaks_the_protocol_ends_with_1002_behind_the_answers_to_those_b
         let answers = [text("good"), pong(b"there?"), closed(1002)];
         let kinds = (0x03..=0x07).chain(0x0B..=0x0F).flat_map(|kind| [kind, 0x80 | kind]);
         for kind in kinds {
-            check(&server, &format!("the reserved kind {kind:#x}"), &frame(kind, b"hi"), &[closed(1002)])
-                .await;
+            let what = format!("the reserved kind {kind:#x}");
+            check(&server, &what, &frame(kind, b"hi"), &answers[2..]).await;
+            check(&server, &what, &header(kind, 100), &answers[2..]).await;
         }
         for (what, bad) in table {
             check(&server, what, &bad, &answers[2..]).await;
