@@ -102,8 +102,6 @@ pub(super) struct Device {
     /// When the last connection was made.
     began_at: Cell<u64>,
     is_connected: Cell<bool>,
-    /// How many sign-ins this device has seen answered.
-    pub(super) sign_ins: Cell<u64>,
     pub(super) is_wanted: Cell<bool>,
     stalled_until: Cell<u64>,
     /// Whether the connection was ever too slow to be told everything.
@@ -136,7 +134,6 @@ impl Device {
             link: RefCell::default(),
             began_at: Cell::new(0),
             is_connected: Cell::new(false),
-            sign_ins: Cell::new(0),
             is_wanted: Cell::new(true),
             stalled_until: Cell::new(0),
             is_lossy: Cell::new(false),

@@ -25,6 +25,8 @@ pub(super) use nth_call::fail_nth_call;
 const STEPS_MAX: usize = 60;
 /// Milliseconds between two steps, at most.
 const STEP_MS_MAX: usize = 500;
+/// How often it is looked whether something is violated.
+const LOOKED_FOR_VIOLATIONS_EVERY: Duration = Duration::from_secs(1);
 /// Bytes of a large message's body.
 const LARGE_BODY_BYTES: usize = 8_000;
 /// Milliseconds for which somebody reads nothing while that happens: so short that the close is read, or not.
@@ -52,11 +54,22 @@ fn play<F: Future<Output = ()>>(begin: impl FnOnce(Trace) -> F) -> Outcome {
     let set = LocalSet::new();
     let trace = set.block_on(&runtime, async {
         let trace = Trace::begin();
-        begin(trace.clone()).await;
+        tokio::select! {
+            biased;
+            () = begin(trace.clone()) => {}
+            () = violation(&trace) => {}
+        }
         trace
     });
     drop(set);
     trace.end()
+}
+
+/// Waits until something is violated. A run that went on could try in vain for hours.
+async fn violation(trace: &Trace) {
+    while !trace.is_violated() {
+        tokio::time::sleep(LOOKED_FOR_VIOLATIONS_EVERY).await;
+    }
 }
 
 struct Scenario {
@@ -128,9 +141,6 @@ impl Scenario {
             world.watch();
             if self.is_quick {
                 self.devices.iter().for_each(|device| device.check_typing());
-            }
-            if world.trace.is_violated() {
-                return world.end().await;
             }
         }
         self.end().await;

@@ -32,7 +32,6 @@ impl Device {
             ServerEvent::Status(Status::Connected { .. }) => {
                 self.check_session(session, self.began_at.get(), "a sign-in");
                 self.is_connected.set(true);
-                self.sign_ins.set(self.sign_ins.get() + 1);
             }
             ServerEvent::RoomJoined(joined) => self.take_joined(asked, &joined),
             ServerEvent::NewMessage(new) => self.take_new(&new, session),
