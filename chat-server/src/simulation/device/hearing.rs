@@ -61,7 +61,11 @@ impl Device {
                 }
             }
             ServerEvent::Ack(ack) => self.take_ack(asked, &ack),
-            ServerEvent::Presence(_) => self.count(Happened::PresenceSentAfresh),
+            ServerEvent::Presence(_) => {
+                // It says that something was dropped: the end of somebody's typing may be among it.
+                self.is_lossy.set(true);
+                self.count(Happened::PresenceSentAfresh);
+            }
             ServerEvent::UserTyping(typing) => {
                 let mut views = self.views.borrow_mut();
                 let view = views.get_mut(&typing.room).unwrap();

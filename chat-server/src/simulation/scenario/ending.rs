@@ -4,8 +4,9 @@ use super::*;
 
 /// Seconds within which everything settles once nothing fails any more: a half-open connection is noticed after 39.
 const SETTLED_WITHIN_S: u64 = 120;
-/// Seconds of rest after that: a doubt about a commit is cleared within 5, typing ends within 6.
-pub(super) const REST_S: u64 = 12;
+/// Seconds of rest after that. A doubt is cleared by a commit that begins within 5 and takes 6 at most, as its news do;
+/// typing ends within 6.
+pub(super) const REST_S: u64 = 20;
 
 impl Scenario {
     /// Ends the run.
