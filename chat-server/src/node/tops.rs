@@ -31,16 +31,26 @@ impl Tops {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).doubtful.insert(room_id);
     }
 
-    /// Whether any room is in doubt.
+    /// Whether there is anything to take.
     pub(crate) fn has_doubts(&self) -> bool {
-        !self.0.lock().unwrap_or_else(PoisonError::into_inner).doubtful.is_empty()
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.doubtful.iter().any(|room_id| held.told.contains_key(room_id))
     }
 
-    /// Takes the rooms in doubt with their last told numbers. A room of which nothing was told has no hole.
+    /// Takes the rooms in doubt with their last told numbers. A room of which nothing was told has no hole yet: its
+    /// doubt stays, for somebody may just be reading it as it was before the commit.
     pub(crate) fn take_doubtful(&self) -> Vec<(RoomId, Seq)> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let doubtful = std::mem::take(&mut held.doubtful);
-        doubtful.into_iter().filter_map(|room_id| Some((room_id, *held.told.get(&room_id)?))).collect()
+        let Held { told, doubtful } = &mut *held;
+        let mut taken = Vec::new();
+        doubtful.retain(|room_id| match told.get(room_id) {
+            Some(&last) => {
+                taken.push((*room_id, last));
+                false
+            }
+            None => true,
+        });
+        taken
     }
 
     /// Notes what a snapshot showed, for a room of which nothing was told yet.
@@ -63,12 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn doubt_is_taken_once_and_only_where_something_was_told() {
+    fn doubt_is_taken_once_and_stays_until_something_was_told() {
         let (tops, room) = (Tops::default(), RoomId::new(1));
         tops.doubt(room);
+        assert!(!tops.has_doubts());
         assert_eq!(tops.take_doubtful(), []);
         tops.see(room, Seq::new(3));
-        tops.doubt(room);
+        assert!(tops.has_doubts());
         assert_eq!(tops.take_doubtful(), [(room, Seq::new(3))]);
         assert_eq!(tops.take_doubtful(), []);
     }
