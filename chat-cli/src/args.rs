@@ -42,7 +42,7 @@ Examples:
   chat-cli backup create /backups/chat.backup
   chat-cli --json room list
   chat-cli seed --users 1000 --tokens tokens
-  chat-cli bench fanout http://127.0.0.1:8081 --tokens tokens --shape 10x100
+  chat-cli bench fanout --tokens tokens --shape 10x100
   CHAT_TOKEN=... chat-cli send general \"hi\"
   CHAT_TOKEN=... chat-cli tail general nutrition";
 

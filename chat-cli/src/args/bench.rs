@@ -41,7 +41,7 @@ pub(crate) enum Bench {
 #[derive(Debug, Args)]
 pub(crate) struct Load {
     /// Where the server listens: http://HOST:PORT or HOST:PORT. This program speaks no TLS.
-    #[arg(env = "CHAT_SERVER", default_value = "http://127.0.0.1:8081")]
+    #[arg(long, env = "CHAT_SERVER", default_value = "http://127.0.0.1:8081", value_name = "URL")]
     pub(crate) server: String,
     /// The file that `chat-cli seed --users N --tokens FILE` wrote; each client needs a token of its own.
     #[arg(long, value_name = "FILE")]

@@ -45,7 +45,9 @@ pub(super) fn run(request: &Fanout, is_json: bool) -> Result<Report, CliError> {
     let per_s = |times: u64| per(float(times), figures.seconds);
     let mut summary = Summary::new("fanout");
     summary
-        .load(format!("{rooms} rooms of {members}; in each {senders} send, {window} messages under way"))
+        .load(format!(
+            "{rooms} × {members} clients; senders in each room: {senders}, messages under way: {window} each"
+        ))
         .field("rooms", rooms)
         .field("members", members)
         .field("senders", senders)

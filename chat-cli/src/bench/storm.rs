@@ -52,11 +52,12 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
 
     let ledger = &swarm.ledger;
     let seconds = ratio(ledger.joins.max(), SECOND_NS);
-    let what = if request.resume { "come back" } else { "join" };
-    let text = format!(
-        "{} clients {what} at once, {rooms_each} rooms and {each} messages in each",
-        count(clients.into())
-    );
+    let what = if request.resume {
+        format!("resume {rooms_each} rooms with {each} missed messages")
+    } else {
+        format!("join a room and get {each} messages of history")
+    };
+    let text = format!("{} clients at once {what}", count(clients.into()));
     let mut summary = Summary::new("storm");
     summary
         .load(text)

@@ -42,7 +42,7 @@ impl Stage {
     }
 
     fn run(&self, kind: &str, args: &[&str]) -> Finished {
-        let common = ["bench", kind, &self.url, "--tokens", &self.tokens];
+        let common = ["bench", kind, "--server", &self.url, "--tokens", &self.tokens];
         self.chat.run(&[&common, args].concat())
     }
 
@@ -78,7 +78,7 @@ fn a_fan_out_is_told_in_a_table_and_meanwhile_line_by_line() {
     let Some(stage) = Stage::set(4, 1, &UNLIMITED) else { return };
     let shape = ["--rooms", "1", "--members", "4", "--senders", "1"];
     let told = stage.run("fanout", &[&shape[..], &["--seconds", "2", "--progress"]].concat()).expect_code(0);
-    for word in ["fanout", "1 rooms of 4", "deliveries/s", "generator CPU", "lost 0, doubled 0"] {
+    for word in ["fanout", "1 × 4 clients", "deliveries/s", "generator CPU", "lost 0, doubled 0"] {
         assert!(told.stdout.contains(word), "{word}: {told:?}");
     }
     assert!(told.stderr.contains("measuring: 4 clients"), "{told:?}");
@@ -185,13 +185,13 @@ fn what_is_missing_for_a_load_is_named() {
     load(&["--rooms", "1", "--members", "1", "--senders", "2"]).expect_error(2, "can't be 2 senders");
     stage.run("idle", &["--connections", "2", "--base", "2"]).expect_error(2, "are not fewer");
     stage.run("storm", &["--resume", "--rooms", "2"]).expect_error(2, "too few");
-    let nobody = ["bench", "fanout", "127.0.0.1:1", "--tokens", &stage.tokens];
+    let nobody = ["bench", "fanout", "--server", "127.0.0.1:1", "--tokens", &stage.tokens];
     stage.chat.run(&[&nobody[..], &one].concat()).expect_error(8, "could not connect");
-    let tls = ["bench", "fanout", "https://chat.example", "--tokens", &stage.tokens];
+    let tls = ["bench", "fanout", "--server", "https://chat.example", "--tokens", &stage.tokens];
     stage.chat.run(&[&tls[..], &one].concat()).expect_error(2, "does not begin with http://");
     let strangers = stage.chat.folder().join("strangers");
     std::fs::write(&strangers, "x".repeat(43)).unwrap();
-    let args = ["bench", "fanout", &stage.url, "--tokens", strangers.to_str().unwrap()];
+    let args = ["bench", "fanout", "--server", &stage.url, "--tokens", strangers.to_str().unwrap()];
     let refused = stage.chat.run(&[&args[..], &one].concat()).expect_error(8, "HTTP 401");
     assert!(refused.stderr.contains("SECRET_KEY"), "{refused:?}");
 }
