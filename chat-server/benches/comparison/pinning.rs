@@ -1,7 +1,6 @@
 //! Which CPU a process runs on: the target on one, the generator on another, so that neither takes the other's time.
 
 use std::ffi::OsStr;
-use std::io;
 use std::process::{Command, Stdio};
 
 /// The CPU of the server or the bare loop.
@@ -31,6 +30,11 @@ impl Pinning {
         self.on(TARGET_CPU, program)
     }
 
+    /// A command that runs a program on the generator's CPU.
+    pub(crate) fn generator(&self, program: &OsStr) -> Command {
+        self.on(GENERATOR_CPU, program)
+    }
+
     fn on(&self, cpu: &str, program: &OsStr) -> Command {
         // A thousand sockets are more than most systems let a process open unless it asks.
         let mut command = Command::new("sh");
@@ -40,17 +44,5 @@ impl Pinning {
         }
         command.arg(program);
         command
-    }
-}
-
-/// Runs this program again as the generator, on its CPU, and waits for it.
-pub(crate) fn start_generator() -> io::Result<()> {
-    let program = std::env::current_exe()?;
-    let mut command = Pinning::find().on(GENERATOR_CPU, program.as_os_str());
-    let status = command.args(std::env::args_os().skip(1)).args(["--role", "generator"]).status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("the generator ended with {status}")))
     }
 }

@@ -1,13 +1,16 @@
-//! The reference: a loop that finds a message's room and writes it to the members. No sign-in, no store, no acks.
+//! The limits of fan-out: a loop that finds a message's room and writes it to the members. No sign-in, no rules, no
+//! acks; nothing is stored, or the rows alone.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
+use std::ops::Range;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::frames::{self, behind_last, event_name, number_behind};
-use crate::shape::{ROOM_PREFIX, room_name};
+use crate::rows::{CREATED_AT_MS, Row, Rows};
 
 /// When messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +24,27 @@ pub(crate) enum Flush {
 const LISTENER: Token = Token(usize::MAX);
 const EVENTS: usize = 1_024;
 const READ_BYTES: usize = 64 * 1024;
+/// What stands in front of a room's number.
+const ROOM: &[u8] = br#""room":"bench-"#;
 const UPGRADED: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
-/// Listens on a free port, says where, and serves until it is killed.
-pub(crate) fn run(flush: Flush) -> io::Result<()> {
+/// Listens on a free port, says where, and serves until it is killed. With rows, what a turn of the loop brought is
+/// durable before anybody hears of it.
+pub(crate) fn run(flush: Flush, rows: Option<Rows>) -> io::Result<()> {
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut events = Events::with_capacity(EVENTS);
-    let mut hub = Hub { flush, connections: Vec::new(), rooms: Vec::new(), dirty: BTreeSet::new() };
+    let mut hub = Hub {
+        flush,
+        rows,
+        connections: Vec::new(),
+        rooms: Vec::new(),
+        dirty: BTreeSet::new(),
+        uncommitted: Vec::new(),
+    };
     let mut buffer = vec![0; READ_BYTES];
     loop {
         poll.poll(&mut events, None)?;
@@ -45,16 +58,20 @@ pub(crate) fn run(flush: Flush) -> io::Result<()> {
                 hub.read(event.token().0, &mut buffer)?;
             }
         }
+        hub.commit()?;
         hub.write_rooms()?;
     }
 }
 
 struct Hub {
     flush: Flush,
+    rows: Option<Rows>,
     connections: Vec<Connection>,
     rooms: Vec<Room>,
     /// Rooms with something to write at the end of the turn.
     dirty: BTreeSet<usize>,
+    /// Messages that are durable at the end of the turn.
+    uncommitted: Vec<Row>,
 }
 
 #[derive(Default)]
@@ -138,11 +155,13 @@ impl Hub {
             connection.is_upgraded = true;
             connection.write(UPGRADED)?;
         }
-        while let Some(frame) = frames::first(&bytes[taken..]) {
-            let payload = &mut bytes[taken..][frame.payload.clone()];
-            frames::toggle_mask(payload);
+        while let Some((header, payload)) = first_frame(&bytes[taken..])? {
+            let payload = taken + payload.start..taken + payload.end;
+            taken = payload.end;
+            let payload = &mut bytes[payload];
+            let mask = header.mask.unwrap_or_default();
+            payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
             self.hear(number, payload)?;
-            taken += frame.payload.end;
         }
         let partial = &mut self.connections[number].partial;
         partial.clear();
@@ -151,25 +170,37 @@ impl Hub {
     }
 
     fn hear(&mut self, number: usize, payload: &[u8]) -> io::Result<()> {
-        let room = number_behind(payload, ROOM_PREFIX.as_bytes()).unwrap_or(0) as usize;
+        let room = room_of(payload).unwrap_or(0);
         if self.rooms.len() <= room {
             self.rooms.resize_with(room + 1, Room::default);
         }
-        match event_name(payload) {
-            b"join_room" => {
-                self.rooms[room].members.push(number);
-                let joined = format!(r#"{{"type":"room_joined","room":"{}","last_seq":0}}"#, room_name(room));
-                let mut frame = Vec::new();
-                frames::append(frames::TEXT, joined.as_bytes(), &mut frame);
-                self.connections[number].write(&frame)
-            }
-            b"send_message" => {
-                self.rooms[room].append(room, number, payload);
-                self.dirty.insert(room);
-                if self.flush == Flush::EachMessage { self.write_rooms() } else { Ok(()) }
-            }
-            _ => Ok(()),
+        if payload.starts_with(br#"{"type":"join_room""#) {
+            self.rooms[room].members.push(number);
+            let joined = format!(r#"{{"type":"room_joined","room":"bench-{room}","last_seq":0}}"#);
+            let mut frame = Vec::new();
+            append_frame(joined.as_bytes(), &mut frame)?;
+            return self.connections[number].write(&frame);
         }
+        if payload.starts_with(br#"{"type":"send_message""#) {
+            self.rooms[room].append(room, number, payload)?;
+            if self.rows.is_some() {
+                self.uncommitted.push(row(room, number, self.rooms[room].last_seq, payload)?);
+            }
+            self.dirty.insert(room);
+            if self.flush == Flush::EachMessage {
+                return self.write_rooms();
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> io::Result<()> {
+        match &mut self.rows {
+            Some(rows) if !self.uncommitted.is_empty() => rows.commit(&self.uncommitted)?,
+            _ => {}
+        }
+        self.uncommitted.clear();
+        Ok(())
     }
 
     /// Writes what the rooms have to their members.
@@ -187,18 +218,62 @@ impl Hub {
 
 impl Room {
     /// Appends a message as long as the server's, framed once for all members.
-    fn append(&mut self, room: usize, sender: usize, payload: &[u8]) {
+    fn append(&mut self, room: usize, sender: usize, payload: &[u8]) -> io::Result<()> {
         self.last_seq += 1;
         let seq = self.last_seq;
         // From here on the sender's text is taken as it is: `"…","key":"…"}`.
-        let rest = behind_last(payload, br#""body":"#).unwrap_or_default();
+        let rest = behind(payload, br#""body":"#).unwrap_or_default();
         let mut message = format!(
-            r#"{{"type":"new_message","room":"{}","seq":{seq},"message":{{"id":"{seq}","seq":{seq},"changed_seq":{seq},"user":{{"id":"{sender}","username":"user-{sender:04}","display_name":"user-{sender:04}"}},"kind":"text","created_at":1795354321000,"edited_at":null,"body":"#,
-            room_name(room)
+            r#"{{"type":"new_message","room":"bench-{room}","seq":{seq},"message":{{"id":"{seq}","seq":{seq},"changed_seq":{seq},"user":{{"id":"{sender}","username":"user-{sender:04}","display_name":"user-{sender:04}"}},"kind":"text","created_at":{CREATED_AT_MS},"edited_at":null,"body":"#
         )
         .into_bytes();
         message.extend_from_slice(rest);
         message.push(b'}');
-        frames::append(frames::TEXT, &message, &mut self.frames);
+        append_frame(&message, &mut self.frames)
     }
+}
+
+/// A message as it is stored. Whoever connected first counts as the first of the people.
+fn row(room: usize, number: usize, seq: u64, payload: &[u8]) -> io::Result<Row> {
+    let room = u32::try_from(room).map_err(io::Error::other)?;
+    let user_id = i64::try_from(number + 1).map_err(io::Error::other)?;
+    let (body, key) = (text(payload, br#""body":""#), text(payload, br#""key":""#));
+    Ok(Row { room, user_id, seq, body, key })
+}
+
+/// The text that begins behind something; a load's texts need no escapes.
+fn text(payload: &[u8], wanted: &[u8]) -> String {
+    let text = behind(payload, wanted).unwrap_or_default().split(|&byte| byte == b'"').next();
+    String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
+}
+
+/// The header of the frame that some bytes begin with, and where its payload stands; `None` until all of it is there.
+fn first_frame(bytes: &[u8]) -> io::Result<Option<(FrameHeader, Range<usize>)>> {
+    let mut cursor = Cursor::new(bytes);
+    let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(io::Error::other)? else {
+        return Ok(None);
+    };
+    let start = usize::try_from(cursor.position()).map_err(io::Error::other)?;
+    let end = start + usize::try_from(length).map_err(io::Error::other)?;
+    Ok((end <= bytes.len()).then_some((header, start..end)))
+}
+
+fn append_frame(payload: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+    let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+    let length = u64::try_from(payload.len()).map_err(io::Error::other)?;
+    header.format(length, bytes).map_err(io::Error::other)?;
+    bytes.extend_from_slice(payload);
+    Ok(())
+}
+
+/// The number of the room that a request names.
+fn room_of(payload: &[u8]) -> Option<usize> {
+    let digits: Vec<u8> = behind(payload, ROOM)?.iter().copied().take_while(u8::is_ascii_digit).collect();
+    std::str::from_utf8(&digits).ok()?.parse().ok()
+}
+
+/// What follows the first occurrence of something.
+fn behind<'p>(payload: &'p [u8], wanted: &[u8]) -> Option<&'p [u8]> {
+    let at = payload.windows(wanted.len()).position(|window| window == wanted)?;
+    payload.get(at + wanted.len()..)
 }

@@ -1,0 +1,76 @@
+//! What the comparison is told on its command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::shape::{SHAPES, Shape};
+use crate::target::{TARGETS, Target};
+
+/// Measures chat-server beside the limits of this machine and beside servers of others.
+#[derive(Debug, Parser)]
+#[command(name = "comparison")]
+pub(crate) struct Arguments {
+    /// What is measured.
+    #[arg(value_enum, default_value = "fan-out")]
+    pub(crate) load: Load,
+    /// Seconds that are measured in each run, behind a second of warm-up.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// Rounds; each figure is the median over them.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rounds: u64,
+    /// Fan-out with one shape only: rooms and clients in each, as in `10x100`.
+    #[arg(long, value_parser = SHAPES.each_ref().map(|shape| shape.name))]
+    shape: Option<String>,
+    /// Fan-out of these targets only.
+    #[arg(long = "target", value_delimiter = ',')]
+    wanted: Vec<Target>,
+    /// What this process is: the comparison starts itself again as a limit.
+    #[arg(long, hide = true)]
+    pub(crate) role: Option<Role>,
+    /// The database of that limit.
+    #[arg(long, hide = true, default_value = "")]
+    pub(crate) database: PathBuf,
+    /// Passed by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Load {
+    /// Deliveries at saturation.
+    FanOut,
+    /// Durable messages of 64 senders.
+    Store,
+}
+
+/// What a process of the comparison is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Writes each message to each member by itself.
+    BareLoop,
+    /// Writes what a turn of its loop brought to each member at once.
+    BareLoopPerTurn,
+    /// The same, and makes it durable before.
+    BareLoopPerCommit,
+    /// Inserts rows, many with a commit.
+    InsertLoop,
+    /// Inserts rows, each with a commit.
+    CommitLoop,
+}
+
+impl Arguments {
+    /// The shapes to be measured.
+    pub(crate) fn shapes(&self) -> Vec<&'static Shape> {
+        let is_wanted = |shape: &&Shape| self.shape.as_ref().is_none_or(|name| name == shape.name);
+        SHAPES.iter().filter(is_wanted).collect()
+    }
+
+    /// The targets to be measured, as far as they are there.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let is_wanted = |target: &Target| self.wanted.is_empty() || self.wanted.contains(target);
+        TARGETS.into_iter().filter(is_wanted).filter(|target| target.is_there()).collect()
+    }
+}

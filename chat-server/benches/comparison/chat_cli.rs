@@ -1,0 +1,82 @@
+//! The administration tool: it makes the people of a load, and is the load.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::pinning::Pinning;
+use crate::shape::Shape;
+
+/// What the tool calls the rooms of a load, in front of their numbers.
+pub(crate) const ROOM_PREFIX: &str = "bench-";
+
+/// The tool's binary, which lies beside the server's.
+pub(crate) fn find() -> io::Result<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_BIN_EXE_chat-server")).with_file_name("chat-cli");
+    if path.exists() {
+        return Ok(path);
+    }
+    let text = format!("there is no {}: run `cargo build --release -p chat-cli` first", path.display());
+    Err(io::Error::other(text))
+}
+
+/// The database in a data folder.
+pub(crate) fn database(data_dir: &Path) -> PathBuf {
+    data_dir.join("chat.db")
+}
+
+/// Makes it, with a shape's rooms, a person for each client, and the file of their tokens.
+pub(crate) fn seed(data_dir: &Path, shape: &Shape, tokens: &Path) -> io::Result<()> {
+    let (people, rooms) = (shape.clients().to_string(), shape.rooms.to_string());
+    finish(in_folder(Command::new(find()?), data_dir).args(["migrate", "up"]))?;
+    let mut command = in_folder(Command::new(find()?), data_dir);
+    command.args(["seed", "--users", &people, "--rooms", &rooms, "--tokens"]).arg(tokens);
+    finish(&mut command).map(drop)
+}
+
+/// Runs a load on a server from the generator's CPU, and gives back what it says of it.
+pub(crate) fn load(load: &[String], pinning: &Pinning) -> io::Result<Value> {
+    document(pinning.generator(find()?.as_os_str()).args(load))
+}
+
+/// Runs `bench store` on the server's CPU, and gives back what it says of it.
+pub(crate) fn store(data_dir: &Path, senders: usize, seconds: u64, pinning: &Pinning) -> io::Result<Value> {
+    let mut command = in_folder(pinning.target(find()?.as_os_str()), data_dir);
+    let counts =
+        [("senders", senders.to_string()), ("rooms", senders.to_string()), ("rounds", "1".to_owned())];
+    command.args(["bench", "store"]).args(counts.map(|(name, count)| format!("--{name}={count}")));
+    document(command.arg(format!("--seconds={seconds}")))
+}
+
+/// A figure of a load.
+pub(crate) fn figure(document: &Value, name: &str) -> io::Result<f64> {
+    let path = format!("/{name}");
+    document
+        .pointer(&path)
+        .and_then(Value::as_f64)
+        .ok_or_else(|| io::Error::other(format!("the load says nothing of {name}: {document}")))
+}
+
+fn document(command: &mut Command) -> io::Result<Value> {
+    serde_json::from_slice(&finish(command.arg("--json"))?).map_err(io::Error::other)
+}
+
+fn in_folder(mut command: Command, data_dir: &Path) -> Command {
+    command.env("CHAT_DATA_DIR", data_dir);
+    for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs a program to its end, and gives back what it wrote.
+pub(crate) fn finish(command: &mut Command) -> io::Result<Vec<u8>> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(io::Error::other(format!("{command:?}: {}\n{stdout}{stderr}", output.status)))
+}

@@ -1,0 +1,126 @@
+//! The reports: medians over the rounds, and ratios within each round, as Markdown.
+
+use std::fmt::Write;
+
+use crate::arguments::Arguments;
+use crate::fan_out::{Figures, Round};
+use crate::pinning::Pinning;
+use crate::shape::Shape;
+use crate::store;
+use crate::target::Target;
+
+const FIGURES_HEAD: &str = "\
+| rooms x clients | target | deliveries/s | server CPU µs per delivery | generator CPU µs per delivery | server CPU % \
+| generator CPU % | others' CPU % | deliveries per read | connects+joins/s |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|
+";
+const RATIOS_HEAD: &str = "
+| rooms x clients | chat-server / | per second | per server CPU second |
+|---|---|--:|--:|
+";
+/// One of a round's figures.
+type MessagesPerS = fn(&store::Round) -> f64;
+
+const STORE_HEAD: &str = "\
+| 64 senders | messages/s | server / it | server's writer / it |
+|---|--:|--:|--:|
+";
+
+/// Under what conditions the figures came about.
+pub(crate) fn conditions(pinning: &Pinning, arguments: &Arguments, fsync_ms: f64) -> String {
+    let (rounds, seconds) = (arguments.rounds, arguments.seconds);
+    let mut text =
+        format!("{rounds} rounds of {seconds} s; a page appended and synced takes {fsync_ms:.2} ms; ");
+    text.push_str(if pinning.is_possible {
+        "server and generator have a CPU each.\n"
+    } else {
+        "NOT PINNED: there is no `taskset` or no second CPU, so server and generator take each other's time.\n"
+    });
+    if cfg!(debug_assertions) {
+        text.push_str("A DEBUG BUILD: the figures say nothing.\n");
+    }
+    text.push('\n');
+    text
+}
+
+/// What each target delivered, and the server beside each of the others.
+pub(crate) fn fan_out(rounds: &[Round], shapes: &[&'static Shape], targets: &[Target]) -> String {
+    let mut text = FIGURES_HEAD.to_owned();
+    for &shape in shapes {
+        for &target in targets {
+            text.push_str(&figures_row(rounds, shape, target));
+        }
+    }
+    let beside = |shape| targets.iter().filter_map(move |&target| ratios_row(rounds, shape, target));
+    let ratios: String = shapes.iter().copied().flat_map(beside).collect();
+    if !ratios.is_empty() {
+        text.push_str(RATIOS_HEAD);
+        text.push_str(&ratios);
+    }
+    text
+}
+
+fn figures_row(rounds: &[Round], shape: &Shape, target: Target) -> String {
+    let of = |figure: fn(&Figures) -> f64| {
+        let runs = rounds.iter().filter(|round| round.shape == shape && round.target == target);
+        median(runs.map(|round| figure(&round.figures)).collect())
+    };
+    let mut row = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        row,
+        "| {shape} | {target} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} |",
+        of(|figures| figures.deliveries_per_s),
+        of(|figures| figures.target_us_each),
+        of(|figures| figures.generator_us_each),
+        of(|figures| figures.target_cpu * 100.0),
+        of(|figures| figures.generator_cpu * 100.0),
+        of(|figures| figures.others_cpu * 100.0),
+        of(|figures| figures.deliveries_per_read),
+        of(|figures| figures.joins_per_s),
+    );
+    row
+}
+
+/// The server's figures divided by those of another target in the same round; `None` if one of them was not measured.
+fn ratios_row(rounds: &[Round], shape: &Shape, other: Target) -> Option<String> {
+    if other == Target::ChatServer {
+        return None;
+    }
+    let of = |target| rounds.iter().filter(move |round| round.shape == shape && round.target == target);
+    let pairs: Vec<(Figures, Figures)> = of(Target::ChatServer)
+        .flat_map(|server| of(other).map(move |other| (server, other)))
+        .filter(|(server, other)| server.number == other.number)
+        .map(|(server, other)| (server.figures, other.figures))
+        .collect();
+    let per = |ratio: fn(&(Figures, Figures)) -> f64| median(pairs.iter().map(ratio).collect());
+    let per_s = per(|(server, other)| server.deliveries_per_s / other.deliveries_per_s);
+    let per_cpu_s = per(|(server, other)| other.target_us_each / server.target_us_each);
+    (!pairs.is_empty()).then(|| format!("| {shape} | {other} | {per_s:.2} | {per_cpu_s:.2} |\n"))
+}
+
+/// How many messages became durable in each way, and the server beside each of the others.
+pub(crate) fn store(rounds: &[store::Round]) -> String {
+    let ways: [(&str, MessagesPerS); 5] = [
+        ("chat-server, over connections", |round| round.server),
+        ("the server's writer alone", |round| round.writer),
+        ("a commit of the server's store for each message", |round| round.writer_one_by_one),
+        ("limit: bare rows, 64 with a commit", |round| round.insert_loop),
+        ("limit: bare rows, a commit for each", |round| round.commit_loop),
+    ];
+    let mut text = STORE_HEAD.to_owned();
+    for (name, of) in ways {
+        let median_of = |figure: &dyn Fn(&store::Round) -> f64| median(rounds.iter().map(figure).collect());
+        let (per_s, server) = (median_of(&of), median_of(&|round| round.server / of(round)));
+        let writer = median_of(&|round| round.writer / of(round));
+        let _ = writeln!(text, "| {name} | {per_s:.0} | {server:.2} | {writer:.2} |");
+    }
+    text
+}
+
+/// The middle one, or the mean of the two in the middle; not a number of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let (lower, upper) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+    values.get(lower).zip(values.get(upper)).map_or(f64::NAN, |(lower, upper)| f64::midpoint(*lower, *upper))
+}

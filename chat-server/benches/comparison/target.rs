@@ -1,0 +1,165 @@
+//! What is measured: the real server, the limits, and servers of others beside it.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use clap::ValueEnum;
+use tempfile::TempDir;
+
+use crate::chat_cli;
+use crate::disk;
+use crate::pinning::Pinning;
+use crate::shape::Shape;
+
+/// The file of the tokens in a target's folder.
+const TOKENS: &str = "tokens";
+/// The other servers' folder.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+
+/// A program that accepts the generator's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// The real binary on an empty SQLite file.
+    ChatServer,
+    /// One write for each delivery, and nothing else.
+    BareLoop,
+    /// One write for each member and turn of the loop.
+    BareLoopPerTurn,
+    /// The same behind a commit of the server's rows.
+    BareLoopPerCommit,
+    /// A plain chat on uWebSockets.js, whose rows are safe from its own end.
+    #[value(name = "uwebsockets")]
+    UWebSockets,
+    /// The same, whose rows are safe from the machine's end, as the server's.
+    #[value(name = "uwebsockets-full")]
+    UWebSocketsFull,
+}
+
+/// The order within a round.
+pub(crate) const TARGETS: [Target; 6] = [
+    Target::ChatServer,
+    Target::BareLoopPerCommit,
+    Target::BareLoop,
+    Target::BareLoopPerTurn,
+    Target::UWebSockets,
+    Target::UWebSocketsFull,
+];
+
+impl Target {
+    /// Whether it can be started: the other servers' libraries are fetched on request.
+    pub(crate) fn is_there(self) -> bool {
+        match self {
+            Self::UWebSockets | Self::UWebSocketsFull => Path::new(PEERS).join("node_modules").exists(),
+            _ => true,
+        }
+    }
+
+    /// Starts it anew.
+    pub(crate) fn start(self, shape: &Shape, pinning: &Pinning) -> io::Result<Running> {
+        let folder = tempfile::tempdir_in(disk::FOLDER)?;
+        let tokens = folder.path().join(TOKENS);
+        match self {
+            Self::ChatServer | Self::BareLoopPerCommit => chat_cli::seed(folder.path(), shape, &tokens)?,
+            // They take everybody for whoever they are.
+            _ => std::fs::write(tokens, "anybody\n".repeat(shape.clients()))?,
+        }
+        let command = match self {
+            Self::ChatServer => chat_server(&folder, pinning),
+            Self::BareLoop => limit("bare-loop", &folder, pinning)?,
+            Self::BareLoopPerTurn => limit("bare-loop-per-turn", &folder, pinning)?,
+            Self::BareLoopPerCommit => limit("bare-loop-per-commit", &folder, pinning)?,
+            Self::UWebSockets => peer("uwebsockets.js", "NORMAL", &folder, pinning),
+            Self::UWebSocketsFull => peer("uwebsockets.js", "FULL", &folder, pinning),
+        };
+        Running::start(command, folder, self)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ChatServer => "chat-server",
+            Self::BareLoop => "limit: write per delivery",
+            Self::BareLoopPerTurn => "limit: write per turn",
+            Self::BareLoopPerCommit => "limit: write per commit",
+            Self::UWebSockets => "uWebSockets.js, SQLite NORMAL",
+            Self::UWebSocketsFull => "uWebSockets.js, SQLite FULL",
+        })
+    }
+}
+
+fn chat_server(folder: &TempDir, pinning: &Pinning) -> Command {
+    let mut command = pinning.target(env!("CARGO_BIN_EXE_chat-server").as_ref());
+    command
+        .env("CHAT_BIND", "127.0.0.1:0")
+        .env("CHAT_DATA_DIR", folder.path())
+        .env("CHAT_LOG", "warn")
+        .env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000");
+    for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// A limit: this program in another role.
+pub(crate) fn limit(role: &str, folder: &TempDir, pinning: &Pinning) -> io::Result<Command> {
+    let mut command = pinning.target(std::env::current_exe()?.as_os_str());
+    command.args(["--bench", "--role", role, "--database"]).arg(chat_cli::database(folder.path()));
+    Ok(command)
+}
+
+fn peer(program: &str, synchronous: &str, folder: &TempDir, pinning: &Pinning) -> Command {
+    let mut command = pinning.target("node".as_ref());
+    let program: PathBuf = [PEERS, program].iter().collect();
+    command.arg(program).arg(folder.path().join("peer.db")).arg(synchronous);
+    command
+}
+
+/// A started target and its data; both go when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    url: String,
+    target: Target,
+    folder: TempDir,
+}
+
+impl Running {
+    /// Starts a program and waits until it says where it listens.
+    fn start(mut command: Command, folder: TempDir, target: Target) -> io::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let running = Self { child, url: line.trim().replace("listening on ", ""), target, folder };
+        if running.url.starts_with("http://") {
+            Ok(running)
+        } else {
+            Err(io::Error::other(format!("{target} did not start: {line}")))
+        }
+    }
+
+    /// The load on it, which the generator is told.
+    pub(crate) fn load(&self, shape: &Shape, seconds: u64) -> Vec<String> {
+        let tokens = self.folder.path().join(TOKENS);
+        let mut load = vec!["bench".to_owned(), "fanout".to_owned(), format!("--server={}", self.url)];
+        load.extend(shape.arguments());
+        load.push(format!("--tokens={}", tokens.display()));
+        load.push(format!("--seconds={seconds}"));
+        // The programs that set the target's limits and its CPU gave their place to it.
+        load.push(format!("--server-pid={}", self.child.id()));
+        if self.target != Target::ChatServer {
+            load.push("--without-acks".to_owned());
+        }
+        load
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
