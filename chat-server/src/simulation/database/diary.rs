@@ -243,19 +243,20 @@ impl Database {
         self.held.lock().unwrap().diary.members.contains_key(&(room_id, user_id))
     }
 
-    /// Whether somebody was a member at some time.
-    pub(in crate::simulation) fn was_member(&self, room_id: RoomId, user_id: UserId, at: u64) -> bool {
+    /// Whether somebody was a member at some time or became one later: then what was said at that time is theirs to read.
+    pub(in crate::simulation) fn may_have_read(&self, room_id: RoomId, user_id: UserId, at: u64) -> bool {
         let held = self.held.lock().unwrap();
         let changes = held.diary.memberships.get(&(room_id, user_id));
-        // In the millisecond of a change both are right.
-        let mut was = false;
+        let (mut was, mut became) = (false, false);
         for &(when, is) in changes.into_iter().flatten() {
             if when > at {
-                break;
+                became |= is;
+            } else {
+                // In the millisecond of a change both are right.
+                was = is || when == at;
             }
-            was = is || when == at;
         }
-        was
+        was || became
     }
 
     /// Since when a session that was opened behind an entry of the control log has been gone, as the node knows.

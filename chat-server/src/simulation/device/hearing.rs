@@ -164,7 +164,7 @@ impl Device {
             self.check_session(session, committed_at, "a message");
             let gone_since = self.world.database.membership_gone_since(room_id, self.user_id);
             if gone_since.is_some_and(|since| committed_at > since)
-                && !self.world.database.was_member(room_id, self.user_id, committed_at)
+                && !self.world.database.may_have_read(room_id, self.user_id, committed_at)
             {
                 self.violated(format!("a message came to somebody who is no member since {gone_since:?}"));
             }
