@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true)]
     pub(crate) role: Option<Role>,
     /// The database of that limit.
-    #[arg(long, hide = true, default_value = "")]
+    #[arg(long, hide = true, default_value = "chat.db")]
     pub(crate) database: PathBuf,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
