@@ -118,7 +118,7 @@ pub(crate) enum Command {
     /// Measures a running server with a load, or the store alone, to size a machine.
     ///
     /// Use a database of its own, made with `seed --users N --tokens FILE`, and a server whose rate limits are above
-    /// the load; what refuses it names its setting. chat-server/benches/README.md says how to read the figures.
+    /// the load; what refuses it names its setting. docs/performance.md says how to read the figures.
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
     Bench(bench::Bench),
