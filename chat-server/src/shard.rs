@@ -34,6 +34,9 @@ use crate::shard::rooms::Rooms;
 use crate::shard::state::{Connection, Identity, Lifecycle};
 use crate::store_access::Ticket;
 
+/// Bytes that one read of a socket brings, at most.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Which connection of this shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionKey {
@@ -54,6 +57,8 @@ pub(crate) struct Shard<W> {
     requests: RefCell<Requests>,
     /// Slots with something to write.
     touched: RefCell<Vec<usize>>,
+    /// What sockets are read into, one after the other.
+    pub(crate) read_buffer: RefCell<Vec<u8>>,
     next_serial: Cell<u64>,
 }
 
@@ -66,6 +71,7 @@ impl<W: SocketWriter> Shard<W> {
             rooms: RefCell::default(),
             requests: RefCell::default(),
             touched: RefCell::default(),
+            read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES]),
             // The shard's index stands in the serial numbers, so that they are unique on the node.
             next_serial: Cell::new(u64::try_from(index).unwrap_or(0) << 48),
         })

@@ -1,6 +1,8 @@
 //! The stream that the WebSocket library sees: it reads the socket as far as the frames are good, and what it writes
 //! joins the backlog.
 //!
+//! The library keeps its read buffer while a connection is idle, so it gets a small one; the socket is read into one
+//! that all connections of a shard share, and what the small one doesn't take waits here.
 //! The library writes control frames only. Were they written past the backlog, they could cut a half-sent frame.
 
 use std::io;
@@ -22,6 +24,8 @@ const NUISANCES: Rate = Rate::new(1_000, 10_000);
 /// The reading half, and the shard that writes.
 pub(crate) struct ReaderIo<R, W> {
     pub(crate) reader: R,
+    /// Good bytes that the library has not taken yet.
+    unread: Bytes,
     headers: FrameHeaders,
     /// The frame at which reading ended.
     bad_frame: Option<BadFrame>,
@@ -39,7 +43,7 @@ impl<R, W: SocketWriter> ReaderIo<R, W> {
     ) -> Self {
         let nuisances = TokenBucket::new(NUISANCES, shard.node.clock.now());
         let headers = FrameHeaders::new(message_bytes_max);
-        Self { reader, headers, bad_frame: None, nuisances, shard, key }
+        Self { reader, unread: Bytes::new(), headers, bad_frame: None, nuisances, shard, key }
     }
 
     /// Counts a frame that asks for nothing: a control frame, an empty fragment, or one that can't be read. Gives back
@@ -64,17 +68,29 @@ impl<R: AsyncRead + Unpin, W: SocketWriter> AsyncRead for ReaderIo<R, W> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        if self.bad_frame.is_none() {
-            ready!(Pin::new(&mut self.reader).poll_read(context, buffer))?;
-            let good = self.check(buffer.filled().get(before..).unwrap_or_default());
-            buffer.set_filled(before + good);
+        let this = &mut *self;
+        if this.unread.is_empty() {
+            // The frames before a bad one are handled first: the error comes when nothing else does.
+            if let Some(bad) = this.bad_frame {
+                return Poll::Ready(Err(io::Error::other(bad)));
+            }
+            let shard = Rc::clone(&this.shard);
+            let mut scratch = shard.read_buffer.borrow_mut();
+            let mut came = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut this.reader).poll_read(context, &mut came))?;
+            let good = this.check(came.filled());
+            let came = came.filled().get(..good).unwrap_or_default();
+            if let (true, Some(bad)) = (came.is_empty(), this.bad_frame) {
+                return Poll::Ready(Err(io::Error::other(bad)));
+            }
+            let (now, later) = came.split_at(buffer.remaining().min(came.len()));
+            buffer.put_slice(now);
+            this.unread = Bytes::copy_from_slice(later);
+        } else {
+            let now = this.unread.split_to(buffer.remaining().min(this.unread.len()));
+            buffer.put_slice(&now);
         }
-        // The frames before it are handled first: the error comes when nothing else does.
-        match self.bad_frame {
-            Some(bad) if buffer.filled().len() == before => Poll::Ready(Err(io::Error::other(bad))),
-            _ => Poll::Ready(Ok(())),
-        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -25,8 +25,9 @@ use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
 use crate::shard::{ConnectionKey, Gone, Shard};
 use crate::survive::survive;
 
-/// Bytes of the read buffer. It stays allocated while the connection is idle, and is zero-filled at every read.
-const READ_BUFFER_BYTES: usize = 2 * 1024;
+/// Bytes of the library's read buffer: an ordinary frame. It stays allocated while the connection is idle, and is
+/// zero-filled at every read; a long frame is taken in several.
+const READ_BUFFER_BYTES: usize = 512;
 /// Bytes that a client may still send while its connection is closed, at most.
 const FAREWELL_BYTES_MAX: u64 = 1024 * 1024;
 

@@ -219,6 +219,32 @@ impl<W> Connection<W> {
 mod tests {
     use super::*;
 
+    const ROOM_ID: RoomId = RoomId::new(1);
+
+    fn connection() -> Connection<()> {
+        Connection::new(0, (), Rc::new(Notify::new()), Timestamp::from_unix_ms(0))
+    }
+
+    fn frames(seq: i64, bytes: usize) -> RoomFrames {
+        RoomFrames { room_id: ROOM_ID, last: Seq::new(seq), frames: vec![b'x'; bytes].into() }
+    }
+
+    #[test]
+    fn what_was_held_back_is_still_owed_when_a_second_join_fails_and_not_when_a_first_one_does() {
+        let mut connection = connection();
+        connection.hold_back(ROOM_ID);
+        assert!(connection.take_live(&frames(1, 100)));
+        assert!(connection.give_up_join(ROOM_ID), "it never was in the room");
+        assert_eq!(connection.outbox.bytes(), 0);
+
+        connection.hold_back(ROOM_ID);
+        connection.go_live(ROOM_ID, Seq::new(1), Bytes::new(), None);
+        connection.hold_back(ROOM_ID);
+        assert!(connection.take_live(&frames(2, 100)));
+        assert!(!connection.give_up_join(ROOM_ID), "it still hears the room");
+        assert_eq!(connection.outbox.bytes(), 100);
+    }
+
     #[test]
     fn what_is_too_much_to_hold_back_during_a_join_is_told_by_its_number() {
         let (room_id, room) = (RoomId::new(1), RoomName::new("general").unwrap());
@@ -231,7 +257,7 @@ mod tests {
             assert!(connection.take_live(&held));
         }
         let (answer, seq) = (Bytes::from_static(b"answer"), Seq::new(4));
-        connection.go_live(room_id, Seq::new(1), answer.clone(), Some(room.clone()));
+        connection.go_live(ROOM_ID, Seq::new(1), answer.clone(), Some(room.clone()));
         let told = frame::of_event(&ServerEvent::Changed(Changed { room, seq }), None);
         assert_eq!(connection.outbox.bytes(), answer.len() + 1_000 + told.len());
     }
