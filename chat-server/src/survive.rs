@@ -5,14 +5,17 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use futures_util::FutureExt;
 
 /// Runs something; `None` if it panicked. Locks that it held recover, and state behind a `RefCell` is given back.
-pub(crate) async fn survive<T>(what: &'static str, work: impl Future<Output = T>) -> Option<T> {
-    match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(done) => Some(done),
-        Err(_) => {
+pub(crate) fn survive<T>(
+    what: &'static str,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = Option<T>> {
+    // No `async`: it would keep the work twice, and this stays allocated for each connection.
+    AssertUnwindSafe(work).catch_unwind().map(move |done| {
+        if done.is_err() {
             tracing::error!(what, "ended by a panic");
-            None
         }
-    }
+        done.ok()
+    })
 }
 
 /// The same for work that doesn't wait.

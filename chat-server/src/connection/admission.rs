@@ -21,8 +21,9 @@ use crate::shard::{Gone, Shard};
 /// What the upgrade found out.
 #[derive(Debug)]
 pub(crate) enum Admission {
-    /// Somebody is signed in, by the cookie or a bearer token; found so after this point.
-    SignedIn(SignedIn, Closings),
+    /// Somebody is signed in, by the cookie or a bearer token; found so after this point. Boxed, because every idle
+    /// connection's task has a place for it.
+    SignedIn(Box<SignedIn>, Closings),
     /// Nobody yet: the first frame signs in.
     FirstFrame,
     /// A page came with a stale cookie. It can't see an HTTP status, so it gets a close code.
@@ -69,7 +70,9 @@ pub(crate) async fn admit<R: AsyncRead + Unpin, W: SocketWriter>(
         Admission::Stale => Err(Some(CloseCode::SessionExpired)),
         #[cfg(feature = "echo")]
         Admission::Echo => Ok(()),
-        Admission::SignedIn(signed_in, as_of) => welcome(reader, signed_in, as_of, None).map_err(|Gone| None),
+        Admission::SignedIn(signed_in, as_of) => {
+            welcome(reader, *signed_in, as_of, None).map_err(|Gone| None)
+        }
         Admission::FirstFrame => {
             let limit = Duration::from_millis(reader.shard.node.timers.sign_in_timeout_ms);
             let signed_in = tokio::time::timeout(limit, first_frames(reader)).await;

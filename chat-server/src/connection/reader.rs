@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use crate::connection::admission::{Admission, admit};
+use crate::connection::admission::{Admission, Bounds, admit};
 use crate::connection::brake::Brake;
 #[cfg(feature = "echo")]
 use crate::connection::echo::echo_all;
@@ -68,39 +68,50 @@ impl<W: SocketWriter> Drop for Registration<W> {
 pub(crate) async fn serve<R: AsyncRead + Unpin, W: SocketWriter>(
     shard: Rc<Shard<W>>,
     (reader, writer): (R, W),
-    mut leftover: Vec<u8>,
+    leftover: Vec<u8>,
     admission: Admission,
 ) {
     let bounds = admission.bounds(&shard.node);
     let (key, wake) = shard.open(writer, shard.node.clock.now());
     let _registration = Registration(Rc::clone(&shard), key);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(bounds.message_bytes))
-        .max_frame_size(Some(bounds.message_bytes));
-    let mut io = ReaderIo::new(reader, bounds.message_bytes, (Rc::clone(&shard), key));
-    leftover.truncate(io.check(&leftover));
-    let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
-    let brake = Brake::new(shard.node.clock.now());
-    let queue_bytes_max = bounds.queue_bytes;
-    let mut reader = Reader { shard, key, socket, wake, queue_bytes_max, brake, is_sound: true };
-    // Boxed, so that the idle connection's task doesn't keep their size.
-    let work = async {
-        #[cfg(feature = "echo")]
-        if matches!(admission, Admission::Echo) {
-            return Box::pin(echo_all(&mut reader)).await;
-        }
-        match Box::pin(admit(&mut reader, admission)).await {
-            Ok(()) => reader.read_all().await,
-            Err(code) => code,
-        }
-    };
-    let code = survive("a connection", work).await.unwrap_or(Some(CloseCode::Internal));
+    // Boxed, so that the idle connection's task doesn't keep the size of what is over.
+    let mut reader = Box::pin(Reader::begin((shard, key), reader, leftover, wake, bounds)).await;
+    let code = survive("a connection", reader.serve(admission)).await.unwrap_or(Some(CloseCode::Internal));
     Box::pin(reader.say_farewell(code)).await;
 }
 
 impl<R: AsyncRead + Unpin, W: SocketWriter> Reader<R, W> {
+    async fn begin(
+        (shard, key): (Rc<Shard<W>>, ConnectionKey),
+        reader: R,
+        mut leftover: Vec<u8>,
+        wake: Rc<Notify>,
+        bounds: Bounds,
+    ) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(bounds.message_bytes))
+            .max_frame_size(Some(bounds.message_bytes));
+        let mut io = ReaderIo::new(reader, bounds.message_bytes, (Rc::clone(&shard), key));
+        leftover.truncate(io.check(&leftover));
+        let socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, Some(config)).await;
+        let brake = Brake::new(shard.node.clock.now());
+        Self { shard, key, socket, wake, queue_bytes_max: bounds.queue_bytes, brake, is_sound: true }
+    }
+
+    /// Signs the client in and handles its frames; gives back the code to close it with.
+    async fn serve(&mut self, admission: Admission) -> Option<CloseCode> {
+        #[cfg(feature = "echo")]
+        if matches!(admission, Admission::Echo) {
+            return Box::pin(echo_all(self)).await;
+        }
+        match Box::pin(admit(self, admission)).await {
+            Ok(()) => self.read_all().await,
+            Err(code) => code,
+        }
+    }
+
     /// Handles frames until the connection ends; gives back the code to close it with.
     async fn read_all(&mut self) -> Option<CloseCode> {
         loop {
@@ -259,5 +270,25 @@ fn close_code(error: &Error) -> Option<CloseCode> {
         Error::Utf8(_) => Some(CloseCode::InvalidUtf8),
         Error::Capacity(_) => Some(CloseCode::TooBig),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+    use super::*;
+
+    /// Bytes of the task of an idle connection, at most: it is what most connections are.
+    const TASK_BYTES_MAX: usize = 1_024;
+
+    fn size_of_future<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let bytes = size_of_future(serve::<OwnedReadHalf, OwnedWriteHalf>);
+        assert!(bytes <= TASK_BYTES_MAX, "{bytes} bytes");
     }
 }

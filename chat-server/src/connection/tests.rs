@@ -42,7 +42,7 @@ fn ann() -> SignedIn {
 
 /// A connection of ann's, after its handshake and its welcome.
 async fn connect(shard: &Rc<Shard<OwnedWriteHalf>>) -> WebSocketStream<TcpStream> {
-    connect_admitted(shard, Admission::SignedIn(ann(), shard.node.connections.closings())).await
+    connect_admitted(shard, Admission::SignedIn(Box::new(ann()), shard.node.connections.closings())).await
 }
 
 async fn connect_admitted(
@@ -134,7 +134,7 @@ fn a_connection_is_closed_whose_right_ended_between_the_look_that_let_it_in_and_
         {
             let shard = Shard::new(0, node_on(chat(has_session, is_disabled)));
             tokio::task::spawn_local(dispatcher::run(Rc::clone(&shard)));
-            let admission = Admission::SignedIn(ann(), shard.node.connections.closings());
+            let admission = Admission::SignedIn(Box::new(ann()), shard.node.connections.closings());
             // The control log is obeyed now, and finds no connection yet.
             assert_eq!(shard.node.connections.to_close(ann().user.id()), []);
             let mut client = connect_admitted(&shard, admission).await;

@@ -102,7 +102,7 @@ impl Chat {
             Some(person) => {
                 let as_of = node.connections.closings();
                 let signed_in = node.sign_in(person.token()).await.ok().flatten();
-                Admission::SignedIn(signed_in.expect("a session that lasts"), as_of)
+                Admission::SignedIn(Box::new(signed_in.expect("a session that lasts")), as_of)
             }
         };
         let (wire, stream) = connection();

@@ -79,7 +79,7 @@ async fn admission(node: &Node, request: &Request<Incoming>) -> Result<Admission
     let credentials = credentials::read_allowed(node, headers)?;
     let as_of = node.connections.closings();
     match (credentials::sign_in(node, &credentials).await?, credentials) {
-        (Some(signed_in), _) => Ok(Admission::SignedIn(signed_in, as_of)),
+        (Some(signed_in), _) => Ok(Admission::SignedIn(Box::new(signed_in), as_of)),
         (None, Credentials::None) => Ok(Admission::FirstFrame),
         (None, Credentials::Cookie(_)) => Ok(Admission::Stale),
         (None, Credentials::Bearer(_)) => Err(Failure::unauthenticated().into()),

@@ -121,6 +121,8 @@ impl<W> Connection<W> {
             subscription.held = Some(Held::default());
         } else {
             let held = Some(Held::default());
+            // Most are in few rooms: growing by doubling would begin with four.
+            self.subscriptions.reserve_exact(1);
             self.subscriptions.push(Subscription { room_id, is_present: false, told: Seq::ZERO, held });
         }
     }
