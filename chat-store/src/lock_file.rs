@@ -12,6 +12,10 @@ use crate::migrations::private_options;
 /// What the lock of a database file has behind the database's name.
 const DATABASE_LOCK_SUFFIX: &str = ".server.lock";
 
+/// How often a lock is tried for, at most, and how long after the last time: a holder that was killed a moment ago may
+/// not be gone yet.
+const TRIES_MAX: u32 = 15;
+const TRY_INTERVAL: Duration = Duration::from_millis(20);
 /// How often the name of a lock's holder is read, at most, and how long after the last time.
 const NAME_READS_MAX: u32 = 50;
 const NAME_READ_INTERVAL: Duration = Duration::from_millis(20);
@@ -36,18 +40,20 @@ pub fn of_database(database: &Path) -> PathBuf {
     beside(database, DATABASE_LOCK_SUFFIX)
 }
 
-/// Locks a file without waiting, and writes into it who holds it. Dropping what this returns gives the lock back.
+/// Locks a file without waiting for another program's work, and writes into it who holds it. Dropping what this returns gives the lock back.
 ///
 /// # Errors
 /// [`HoldError`] names who holds it.
 pub fn hold(path: &Path, holder: &str) -> Result<File, HoldError> {
     let mut file = private_options().read(true).open(path)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(HoldError::Held { holder: name_of_holder(&mut file)? });
+    let mut tries = 1;
+    while let Err(error) = file.try_lock() {
+        match error {
+            TryLockError::WouldBlock if tries < TRIES_MAX => pause(TRY_INTERVAL),
+            TryLockError::WouldBlock => return Err(HoldError::Held { holder: name_of_holder(&mut file)? }),
+            TryLockError::Error(error) => return Err(error.into()),
         }
-        Err(TryLockError::Error(error)) => return Err(error.into()),
+        tries += 1;
     }
     file.set_len(0)?;
     file.rewind()?;
@@ -72,7 +78,7 @@ fn name_of_holder(file: &mut File) -> std::io::Result<String> {
     Ok(before.trim().to_owned())
 }
 
-#[expect(clippy::disallowed_methods, reason = "nothing tells when another program has written")]
+#[expect(clippy::disallowed_methods, reason = "nothing tells what another program has done")]
 fn pause(interval: Duration) {
     std::thread::sleep(interval);
 }
@@ -82,4 +88,22 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_taken_whose_holder_is_just_going() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = hold(&path, "the first").unwrap();
+        let going = std::thread::spawn(move || {
+            pause(TRY_INTERVAL * 3);
+            drop(first);
+        });
+        assert!(hold(&path, "the second").is_ok());
+        going.join().unwrap();
+    }
 }
