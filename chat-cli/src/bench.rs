@@ -10,7 +10,6 @@ mod crowd;
 mod fanout;
 mod figures;
 mod frames;
-mod histogram;
 mod idle;
 mod ledger;
 mod number;

@@ -60,7 +60,7 @@ pub(super) fn run(request: &Fanout, is_json: bool) -> Result<Report, CliError> {
         .times("to the ack", "ack_ms", &ledger.acks)
         .cpu(&figures, "delivery", figures.deliveries)
         .coalescing(&figures)
-        .per_second("connects and joins", "joins_per_s", per(float(ledger.joins.count()), joined_s))
+        .per_second("connects and joins", "joins_per_s", per(float(ledger.joins.len()), joined_s))
         .checked(&ledger.counts);
     Ok(summary.report())
 }

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use super::histogram::Histogram;
+use hdrhistogram::Histogram;
+
 use super::stopwatch::Stopwatch;
 use super::wire::{self, Mark};
 
@@ -59,13 +60,13 @@ pub(super) struct Ledger {
     pub(super) nonce: u32,
     pub(super) counts: Counts,
     /// From when a message was due until it came to each member.
-    pub(super) deliveries: Histogram,
+    pub(super) deliveries: Histogram<u64>,
     /// From when a message was due until its sender was told that it is stored.
-    pub(super) acks: Histogram,
+    pub(super) acks: Histogram<u64>,
     /// From the beginning of joining until a client is in all its rooms.
-    pub(super) joins: Histogram,
+    pub(super) joins: Histogram<u64>,
     /// How much later than due a message was written: the generator's own delay.
-    pub(super) delays: Histogram,
+    pub(super) delays: Histogram<u64>,
     /// Messages that are due in this time are timed.
     pub(super) timed: Range<u64>,
     /// When the clients began to join.
@@ -99,6 +100,14 @@ struct Recent {
     mark: Option<Mark>,
 }
 
+/// Digits of a time that are kept.
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+#[expect(clippy::expect_used, reason = "up to five digits are possible")]
+fn no_times() -> Histogram<u64> {
+    Histogram::new(SIGNIFICANT_DIGITS).expect("a possible number of digits")
+}
+
 impl Ledger {
     /// Nothing counted yet, for rooms up to a number.
     pub(super) fn new(stopwatch: Stopwatch, nonce: u32, body_bytes: usize, rooms: u32) -> Self {
@@ -107,10 +116,10 @@ impl Ledger {
             now_ns: 0,
             nonce,
             counts: Counts::default(),
-            deliveries: Histogram::new(),
-            acks: Histogram::new(),
-            joins: Histogram::new(),
-            delays: Histogram::new(),
+            deliveries: no_times(),
+            acks: no_times(),
+            joins: no_times(),
+            delays: no_times(),
             timed: 0..0,
             joining_since_ns: 0,
             history_wanted: None,
@@ -147,7 +156,7 @@ impl Ledger {
         self.counts.sent += 1;
         self.counts.expected += self.room(room).map_or(0, |room| room.members);
         if self.timed.contains(&due_ns) {
-            self.delays.record(self.now_ns.saturating_sub(due_ns));
+            self.delays.saturating_record(self.now_ns.saturating_sub(due_ns));
         }
     }
 
@@ -175,7 +184,7 @@ impl Ledger {
         };
         self.counts.deliveries += 1;
         if self.timed.contains(&due_ns) {
-            self.deliveries.record(self.now_ns.saturating_sub(due_ns));
+            self.deliveries.saturating_record(self.now_ns.saturating_sub(due_ns));
         }
         Some(sender)
     }
@@ -184,14 +193,14 @@ impl Ledger {
     pub(super) fn acknowledged(&mut self, due_ns: u64) {
         self.counts.acks += 1;
         if self.timed.contains(&due_ns) {
-            self.acks.record(self.now_ns.saturating_sub(due_ns));
+            self.acks.saturating_record(self.now_ns.saturating_sub(due_ns));
         }
     }
 
     /// Counts a client that is in all its rooms.
     pub(super) fn joined(&mut self) {
         self.counts.joined += 1;
-        self.joins.record(self.now_ns.saturating_sub(self.joining_since_ns));
+        self.joins.saturating_record(self.now_ns.saturating_sub(self.joining_since_ns));
     }
 
     /// Lets a client do something again later.

@@ -66,7 +66,7 @@ pub(super) fn run(request: &Rate, is_json: bool) -> Result<Report, CliError> {
         .cpu(&figures, "delivery", figures.deliveries)
         .coalescing(&figures)
         .checked(&ledger.counts);
-    let delay_ms = ms(ledger.delays.per_mille(990));
+    let delay_ms = ms(ledger.delays.value_at_quantile(0.99));
     if delay_ms > DELAY_MS_MAX {
         summary.warn(format!(
             "the generator wrote messages up to {delay_ms:.1} ms late (p99): its own delay is part of the times"

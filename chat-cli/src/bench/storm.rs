@@ -68,7 +68,7 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
         .field("messages_each", each)
         .row("all are there after", format!("{seconds:.3} s"))
         .figure("seconds", seconds)
-        .per_second("clients", "clients_per_s", per(float(ledger.joins.count()), seconds))
+        .per_second("clients", "clients_per_s", per(float(ledger.joins.len()), seconds))
         .times("a client is there after", "client_ms", &ledger.joins)
         .cpu(&figures, "client", clients.into());
     check(&ledger.counts, request, u64::from(clients) * u64::from(rooms_each), each, &mut summary);

@@ -1,9 +1,9 @@
 //! What a load found, as a table for people and a document for programs.
 
+use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
 use super::figures::Figures;
-use super::histogram::Histogram;
 use super::ledger::Counts;
 use super::number::{count, float, grouped, ms, per, percent, ratio, rounded};
 use crate::error::CliError;
@@ -57,15 +57,15 @@ impl Summary {
     }
 
     /// How long something took, in both; nothing where nothing was timed.
-    pub(super) fn times(&mut self, label: &str, name: &str, times: &Histogram) -> &mut Self {
-        if times.count() == 0 {
+    pub(super) fn times(&mut self, label: &str, name: &str, times: &Histogram<u64>) -> &mut Self {
+        if times.is_empty() {
             return self.field(name, Value::Null);
         }
-        let [p50, p90, p99] = [500, 900, 990].map(|wanted| ms(times.per_mille(wanted)));
+        let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|quantile| ms(times.value_at_quantile(quantile)));
         let max = ms(times.max());
         self.row(format!("{label}, ms"), format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2}"));
         let [p50, p90, p99, max] = [p50, p90, p99, max].map(rounded);
-        self.field(name, json!({ "p50": p50, "p90": p90, "p99": p99, "max": max, "count": times.count() }))
+        self.field(name, json!({ "p50": p50, "p90": p90, "p99": p99, "max": max, "count": times.len() }))
     }
 
     /// Who used how much CPU, and how much for each of something; warns if the generator was the limit.

@@ -66,7 +66,7 @@ impl Swarm {
     /// Connects the first `count` clients and joins their rooms, so many at a time.
     pub(super) fn join(&mut self, count: usize, at_once: usize) -> Result<(), CliError> {
         self.ledger.look_at_clock();
-        self.ledger.joins.clear();
+        self.ledger.joins.reset();
         self.ledger.joining_since_ns = self.ledger.now_ns;
         let mut begun = usize_of(self.ledger.counts.joined);
         self.wait_for("joined their rooms", |swarm| {

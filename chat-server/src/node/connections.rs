@@ -43,8 +43,10 @@ impl Connections {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let own = users.entry(user_id).or_default();
         own.retain(|held| held.serial != address.serial);
-        // Most have one: growing by doubling would begin with four.
-        own.reserve_exact(1);
+        if own.is_empty() {
+            // Most have one: growing by doubling begins with four.
+            own.reserve_exact(1);
+        }
         own.push(address);
         let above = if limit == 0 { 0 } else { own.len().saturating_sub(limit) };
         own.drain(..above).collect()

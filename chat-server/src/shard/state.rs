@@ -121,8 +121,10 @@ impl<W> Connection<W> {
             subscription.held = Some(Held::default());
         } else {
             let held = Some(Held::default());
-            // Most are in few rooms: growing by doubling would begin with four.
-            self.subscriptions.reserve_exact(1);
+            if self.subscriptions.is_empty() {
+                // Most are in few rooms: growing by doubling begins with four.
+                self.subscriptions.reserve_exact(1);
+            }
             self.subscriptions.push(Subscription { room_id, is_present: false, told: Seq::ZERO, held });
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::frames::{BINARY, CLOSE, CONTINUES, TEXT, frame};
+use crate::support::frames::{BINARY, CLOSE, CONTINUES, TEXT, frame, take_frame};
 use crate::support::{DEADLINE, TestServer};
 
 pub(super) const BINARY_BEGINS: u8 = 0x02;
@@ -110,27 +110,20 @@ async fn exchange(address: SocketAddr, sent: &[u8], way: Way) -> Vec<Got> {
     let mut answer = Vec::new();
     let (_, read) = tokio::join!(write, reader.read_to_end(&mut answer));
     read.expect("the connection ends in order, not by a reset");
-    parsed(&answer)
+    parsed(answer)
 }
 
-/// The frames of a server; each of them is whole, and none is masked.
-fn parsed(mut bytes: &[u8]) -> Vec<Got> {
+/// The frames of a server, each of them whole.
+fn parsed(mut bytes: Vec<u8>) -> Vec<Got> {
     let mut frames = Vec::new();
-    while let [first, second, rest @ ..] = bytes {
-        let (payload_bytes, rest) = match second {
-            126 => (u64::from(u16::from_be_bytes(rest[..2].try_into().unwrap())), &rest[2..]),
-            127 => (u64::from_be_bytes(rest[..8].try_into().unwrap()), &rest[8..]),
-            short => (u64::from(*short), rest),
-        };
-        let (payload, rest) = rest.split_at(usize::try_from(payload_bytes).unwrap());
-        frames.push(match *first {
-            TEXT => Got::Text(String::from_utf8(payload.to_vec()).unwrap()),
-            BINARY => Got::Binary(payload.to_vec()),
-            PONG => Got::Pong(payload.to_vec()),
+    while let Some((first, payload)) = take_frame(&mut bytes) {
+        frames.push(match first {
+            TEXT => Got::Text(String::from_utf8(payload).unwrap()),
+            BINARY => Got::Binary(payload),
+            PONG => Got::Pong(payload),
             CLOSE => Got::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
             other => panic!("a frame that begins with {other:#x}"),
         });
-        bytes = rest;
     }
     assert_eq!(bytes, b"", "half a frame");
     frames

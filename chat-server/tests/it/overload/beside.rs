@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::process::sign_up;
-use crate::support::frames::frame;
+use crate::support::frames::{TEXT, frame, take_frame};
 use crate::support::server::credentials;
 use crate::support::{Client, http};
 
@@ -25,8 +25,6 @@ pub(super) const SIGN_INS: usize = 64;
 pub(super) const SILENT: usize = 10;
 /// For how long some of them ask first.
 const ASKING: Duration = Duration::from_millis(500);
-
-const TEXT: u8 = 0x81;
 
 /// What came back to those who ask.
 #[derive(Debug, Default)]
@@ -134,18 +132,9 @@ pub(super) async fn have_ended(silent: Vec<Client>) {
 }
 
 /// Takes the next text frame of the server off what came; others are passed over.
-pub(super) fn take_text(held: &mut Vec<u8>) -> Option<String> {
+pub(super) fn take_text(came: &mut Vec<u8>) -> Option<String> {
     loop {
-        let &[first, second, ..] = held.as_slice() else { return None };
-        let (header, length) = match second {
-            126 => (4, usize::from(u16::from_be_bytes(held.get(2..4)?.try_into().unwrap()))),
-            127 => (10, usize::try_from(u64::from_be_bytes(held.get(2..10)?.try_into().unwrap())).unwrap()),
-            short => (2, usize::from(short)),
-        };
-        if held.len() < header + length {
-            return None;
-        }
-        let payload: Vec<u8> = held.drain(..header + length).skip(header).collect();
+        let (first, payload) = take_frame(came)?;
         if first == TEXT {
             return Some(String::from_utf8(payload).unwrap());
         }

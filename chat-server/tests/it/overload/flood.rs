@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::beside::take_text;
 use crate::support::Client;
-use crate::support::frames::frame;
+use crate::support::frames::{TEXT, frame};
 
 /// How a sender goes on.
 pub(super) enum Pace {
@@ -43,8 +43,6 @@ const AT_ONCE: usize = 16;
 const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// How often it looks whether more is due.
 const TICK: Duration = Duration::from_millis(25);
-
-const TEXT: u8 = 0x81;
 
 /// Sends at a pace until a moment, and goes away without a word.
 pub(super) async fn flood(

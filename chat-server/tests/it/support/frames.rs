@@ -1,4 +1,4 @@
-//! A client's frames byte by byte, good or bad.
+//! Frames byte by byte: a client's, good or bad, and a server's.
 
 /// A frame's first byte: whether it is the last of its message, and what kind it is.
 pub(crate) const TEXT: u8 = 0x81;
@@ -35,4 +35,16 @@ pub(crate) fn header(first: u8, bytes: u64) -> Vec<u8> {
 pub(crate) fn header_in(first: u8, length_bytes: usize, bytes: u64) -> Vec<u8> {
     let form = if length_bytes == 2 { 126 } else { 127 };
     [&[first, 0x80 | form], &bytes.to_be_bytes()[8 - length_bytes..], &MASK].concat()
+}
+
+/// Takes the next whole frame of a server off what came: its first byte, and its payload, which is never masked.
+pub(crate) fn take_frame(came: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let &[first, second, ..] = came.as_slice() else { return None };
+    let (header, length) = match second {
+        126 => (4, u64::from(u16::from_be_bytes(came.get(2..4)?.try_into().unwrap()))),
+        127 => (10, u64::from_be_bytes(came.get(2..10)?.try_into().unwrap())),
+        short => (2, u64::from(short)),
+    };
+    let end = header + usize::try_from(length).unwrap();
+    (came.len() >= end).then(|| (first, came.drain(..end).skip(header).collect()))
 }
