@@ -293,3 +293,68 @@ pub(crate) fn end_membership(node: &Node, room_id: RoomId, user_id: UserId, reas
         inbox.post(ShardEvent::Unsubscribe { room_id, user_id, frame: frame.clone() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chat_domain::{Body, MessageId, MessageKey, MessageKind, MessageSent, Repository, SendMessage};
+
+    use super::*;
+    use crate::defect::node;
+
+    const ROOM: RoomId = RoomId::new(1);
+
+    /// A database that can't be read.
+    struct Unreadable;
+
+    impl Transactions for Unreadable {
+        fn read<T, E: From<RepositoryError>>(
+            &self,
+            _: impl FnOnce(&mut dyn Repository) -> Result<T, E>,
+        ) -> Result<T, E> {
+            Err(RepositoryError::Unavailable("away".to_owned()).into())
+        }
+
+        fn write_retrying<T, E: From<RepositoryError>>(
+            &self,
+            _: impl FnMut(&mut dyn Repository) -> Result<T, E>,
+        ) -> Result<T, E> {
+            Err(RepositoryError::Unavailable("away".to_owned()).into())
+        }
+    }
+
+    /// A message that a commit stored as that number.
+    fn stored(seq: i64) -> Completed<Ticket> {
+        let (body, key) = (Body::new("hi").unwrap(), MessageKey::new(seq.to_string()).unwrap());
+        let message = Message {
+            id: MessageId::new(seq),
+            room_id: ROOM,
+            seq: Seq::new(seq),
+            changed_seq: Seq::new(seq),
+            author: None,
+            body: body.as_str().to_owned(),
+            kind: MessageKind::Text,
+            created_at: Timestamp::default(),
+            edited_at: None,
+            key: Some(key.clone()),
+        };
+        let command = SendMessage { user_id: UserId::new(1), room_id: ROOM, body, key };
+        Completed {
+            ticket: Ticket::Nobody,
+            command: Command::SendMessage(command),
+            result: Ok(Outcome::MessageSent(MessageSent { message, is_new: true })),
+        }
+    }
+
+    #[test]
+    fn a_hole_that_could_not_be_read_stays_in_doubt() {
+        let node = node();
+        let committed = Committed::new(Arc::clone(&node), Unreadable);
+        committed.tell(vec![stored(1)]);
+        assert!(!node.tops.has_doubts());
+        committed.tell(vec![stored(3)]);
+        assert!(node.tops.has_doubts());
+        // The next commit looks again, and as long as nothing can be read the doubt stays.
+        committed.tell(vec![stored(4)]);
+        assert!(node.tops.has_doubts());
+    }
+}

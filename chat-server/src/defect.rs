@@ -39,11 +39,13 @@ pub(crate) fn node() -> Arc<Node> {
     node_on(Box::new(Defect))
 }
 
-/// A node on a store, that knows the room `general`.
+/// A node on a store, that knows the room `general` and lets everybody send as fast as they like.
 pub(crate) fn node_on(store: Box<dyn StoreAccess>) -> Arc<Node> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
-    let settings = Settings::parse_from(["chat-server", "--secret-key", "of a test", "--data-dir", folder]);
+    let settings = ["chat-server", "--secret-key", "of a test", "--data-dir", folder];
+    let unlimited = ["--limit-messages-per-second", "0"];
+    let settings = Settings::parse_from(settings.into_iter().chain(unlimited));
     let config = Config::from_settings(&settings).unwrap();
     let clock = Arc::new(SystemClock::start());
     let (address, epoch) = (config.bind, "epoch".to_owned());

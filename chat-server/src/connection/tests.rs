@@ -1,7 +1,8 @@
-//! What becomes of a connection whose request meets a defect of the server, and of one whose right ends while it begins.
+//! What becomes of a connection whose request meets a defect of the server, of one whose right ends while it begins, and
+//! of one that sends faster than it is answered.
 
 use std::rc::Rc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chat_domain::repository::Users;
@@ -9,6 +10,7 @@ use chat_domain::{
     Command, DisplayName, MemoryRepository, NewUser, OpenSession, Session, SessionId, SignedIn, Timestamp,
     TokenHash, User, UserId, UserSummary, Username, open_session,
 };
+use chat_protocol::events::Ack;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -17,14 +19,19 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Admission, serve};
+use crate::credit::Credit;
 use crate::defect::{node, node_on};
 use crate::failure::Failure;
 use crate::node::metrics::Waiting;
+use crate::shard::inbox::ShardEvent;
+use crate::shard::state::IN_FLIGHT_MAX;
 use crate::shard::{Shard, dispatcher};
 use crate::store_access::{ReadWork, StoreAccess, Ticket};
 
 /// How long a test waits for something that must come.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// How long it waits for something that must not come.
+const SETTLED: Duration = Duration::from_millis(50);
 
 fn ann() -> SignedIn {
     let username = Username::new("ann").unwrap();
@@ -152,5 +159,66 @@ fn a_connection_is_closed_whose_right_ended_between_the_look_that_let_it_in_and_
             };
             assert_eq!(code, close);
         }
+    });
+}
+
+/// A store that holds every command back.
+#[derive(Default)]
+struct Held(Arc<Mutex<Vec<Ticket>>>);
+
+impl StoreAccess for Held {
+    fn submit(&self, _: Command, ticket: Ticket) -> Result<(), Failure> {
+        self.0.lock().unwrap().push(ticket);
+        Ok(())
+    }
+
+    fn read(&self, _: ReadWork) -> Result<(), Failure> {
+        Err(Failure::overloaded())
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting::default()
+    }
+
+    fn stop(&self) {}
+}
+
+fn acknowledge(ticket: Ticket) -> (u64, Result<Ack, Failure>) {
+    match ticket {
+        Ticket::Request { request, .. } => (request, Ok(Ack::default())),
+        other => panic!("{other:?} instead of a request"),
+    }
+}
+
+#[test]
+fn nothing_more_is_taken_of_who_has_too_many_sends_under_way() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let held = Held::default();
+        let tickets = Arc::clone(&held.0);
+        let shard = Shard::new(0, node_on(Box::new(held)));
+        tokio::task::spawn_local(dispatcher::run(Rc::clone(&shard)));
+        let mut client = connect(&shard).await;
+        let max = usize::try_from(IN_FLIGHT_MAX).unwrap();
+        for n in 0..2 * max {
+            let send =
+                format!(r#"{{"type":"send_message","id":"{n}","room":"general","body":"hi","key":"{n}"}}"#);
+            client.send(Message::text(send)).await.unwrap();
+        }
+        let submitted = || tickets.lock().unwrap().len();
+        let all_taken = async || {
+            while submitted() < max {
+                tokio::time::sleep(SETTLED).await;
+            }
+            tokio::time::sleep(SETTLED).await;
+            assert_eq!(submitted(), max);
+        };
+        tokio::time::timeout(DEADLINE, all_taken()).await.unwrap();
+
+        // As many more are taken as are answered.
+        let answers: Vec<_> = tickets.lock().unwrap().drain(..max / 2).map(acknowledge).collect();
+        let credit = Arc::<Credit>::default().share();
+        shard.node.inboxes[0].post(ShardEvent::Committed { rounds: Vec::new(), answers, credit });
+        tokio::time::timeout(DEADLINE, all_taken()).await.unwrap();
     });
 }

@@ -43,8 +43,8 @@ const REFUSALS: [&str; 3] = ["overloaded", "rate_limited", "unavailable"];
 
 /// What the process may take beside what it took before, in KiB.
 ///
-/// - The writer's queue: 4,096 commands of 1 KB each, and the batch that is being committed, whose texts are in it
-///   three times (commands, messages, frames).
+/// - The writer's queue: 4,096 commands of 1 KB each, and the batch that is being committed, whose 512 KiB of texts are
+///   in it three times (commands, messages, frames).
 /// - Each sender: 64 KiB of answers that may wait, 16 KiB for the answers to its sends under way, and 8 KiB of buffers.
 /// - Each client that never reads: 256 KiB of live events, 64 KiB of answers, one page of 128 KiB behind them.
 /// - Each that asks for pages: three times 128 KiB, as rows, as an event and as a frame, beside the 64 KiB that wait.
@@ -54,7 +54,7 @@ const REFUSALS: [&str; 3] = ["overloaded", "rate_limited", "unavailable"];
 /// The allocator keeps some of what it was given back: a quarter more.
 fn growth_kib_max() -> u64 {
     let cores = std::thread::available_parallelism().unwrap().get();
-    let queue = 4_096 * 2 + 3 * 1_024;
+    let queue = 4_096 * 2 + 3 * 512;
     let senders = SENDERS * (64 + 16 + 8);
     let silent = beside::SILENT * (256 + 64 + 128);
     let askers = beside::ASKERS * (3 * 128 + 64);
