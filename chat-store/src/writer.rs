@@ -181,9 +181,13 @@ impl<T> Queue<T> {
         if state.waiting.len() >= self.options.queue_max {
             return Err(Refused::Full(ticket));
         }
+        // A wake-up is a system call, whether or not somebody sleeps; the writer sleeps only if nothing waits.
+        let was_empty = state.waiting.is_empty();
         state.waiting.push_back((command, ticket));
         drop(state);
-        self.changed.notify_one();
+        if was_empty {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use hdrhistogram::Histogram;
 
-use super::stopwatch::Stopwatch;
+use super::stopwatch::{Stopwatch, seconds};
 use super::wire::{self, Mark};
 
 /// The last messages of a room that are remembered, at least; a power of two. A client that is further behind reads the
@@ -102,10 +102,12 @@ struct Recent {
 
 /// Digits of a time that are kept.
 const SIGNIFICANT_DIGITS: u8 = 3;
+/// The longest time that is told from longer ones, in nanoseconds.
+const TIME_NS_MAX: u64 = seconds(60 * 60);
 
-#[expect(clippy::expect_used, reason = "up to five digits are possible")]
+#[expect(clippy::expect_used, reason = "these bounds and up to five digits are possible")]
 fn no_times() -> Histogram<u64> {
-    Histogram::new(SIGNIFICANT_DIGITS).expect("a possible number of digits")
+    Histogram::new_with_bounds(1, TIME_NS_MAX, SIGNIFICANT_DIGITS).expect("a possible histogram")
 }
 
 impl Ledger {
