@@ -156,7 +156,8 @@ pub(crate) struct Idle {
     /// Seconds that all connections are held. The server pings after 25 s of silence.
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
     pub(crate) seconds: u32,
-    /// Messages that then go to everybody, after which memory is read once more.
+    /// Messages that then go to everybody, after which memory is read once more. Before memory is read at all, as many
+    /// go to the first connections, so that the server's own caches are full.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=COUNT_MAX))]
     pub(crate) burst: u32,
     /// Seconds between such a burst and reading memory.
