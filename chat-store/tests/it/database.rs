@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chat_store::{Backend, DatabaseUrl, Store, StoreOptions, migrations};
 use diesel::connection::SimpleConnection;
-use diesel::{PgConnection, SqliteConnection};
+use diesel::sql_types::BigInt;
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use tempfile::TempDir;
 
 /// A database that goes away with this value.
@@ -90,6 +91,21 @@ impl Database {
         }
     }
 
+    /// How many transactions have written, as the database itself knows it: on SQLite those in the log, on PostgreSQL
+    /// those that messages come from.
+    pub(crate) fn commits(&self) -> usize {
+        let Keep::Server { url, .. } = &self.keep else { return commits_in_log(&self.log()) };
+        let writers = "SELECT count(DISTINCT xmin::text) AS count FROM chat_message";
+        let Count { count } = sql_query(writers).get_result(&mut raw_postgres(url)).unwrap();
+        usize::try_from(count).unwrap()
+    }
+
+    /// SQLite's write-ahead log.
+    fn log(&self) -> Vec<u8> {
+        let path = self.url.sqlite_path().unwrap().to_str().unwrap();
+        std::fs::read(format!("{path}-wal")).unwrap()
+    }
+
     pub(crate) fn raw_sqlite(&self) -> SqliteConnection {
         raw_sqlite(self.url.sqlite_path().unwrap().to_str().unwrap())
     }
@@ -112,6 +128,23 @@ impl Drop for Database {
             }
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// The commits in a write-ahead log: behind its header stand pages with a header each, and the last page of a commit is
+/// the one whose header tells the size of the database (<https://sqlite.org/fileformat2.html#walformat>).
+fn commits_in_log(log: &[u8]) -> usize {
+    const LOG_HEADER_BYTES: usize = 32;
+    const PAGE_HEADER_BYTES: usize = 24;
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+    let page_bytes = usize::try_from(number(&log[8..12])).unwrap();
+    let pages = log[LOG_HEADER_BYTES..].chunks_exact(PAGE_HEADER_BYTES + page_bytes);
+    pages.filter(|page| number(&page[4..8]) != 0).count()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the backend is known here")]

@@ -58,7 +58,7 @@ fn tickets(batch: &[Completed<u32>]) -> Vec<u32> {
 }
 
 #[test]
-fn what_waits_while_a_batch_is_written_out_is_committed_together() {
+fn sixty_four_sends_that_wait_while_a_batch_is_written_out_are_one_commit() {
     on_each_backend(|database| {
         let store = database.migrated();
         let (room_id, user_id) = room_with_member(&store);
@@ -70,13 +70,15 @@ fn what_waits_while_a_batch_is_written_out_is_committed_together() {
         credit.send(()).unwrap();
         send(0);
         assert_eq!(tickets(&batches.recv_timeout(DEADLINE).unwrap()), [0]);
-        (1..=50).for_each(send);
-        assert_eq!(writer.queued(), 50);
+        (1..=64).for_each(send);
+        assert_eq!(writer.queued(), 64);
+        let commits = database.commits();
         credit.send(()).unwrap();
-        assert_eq!(tickets(&batches.recv_timeout(DEADLINE).unwrap()), (1..=50).collect::<Vec<_>>());
+        assert_eq!(tickets(&batches.recv_timeout(DEADLINE).unwrap()), (1..=64).collect::<Vec<_>>());
+        assert_eq!(database.commits() - commits, 1);
         drop(credit);
         writer.stop();
-        let expected: Vec<String> = (0..=50).map(|number| number.to_string()).collect();
+        let expected: Vec<String> = (0..=64).map(|number| number.to_string()).collect();
         assert_eq!(bodies(&store, room_id), expected);
     });
 }
