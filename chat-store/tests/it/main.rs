@@ -4,6 +4,7 @@
 mod away;
 mod chat;
 mod contract;
+mod costs;
 mod database;
 mod database_url;
 mod migrations;
@@ -11,5 +12,6 @@ mod password;
 mod plans;
 mod racing;
 mod schema;
+mod statements;
 mod worker_pool;
 mod writer;
