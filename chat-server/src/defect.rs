@@ -34,6 +34,9 @@ impl StoreAccess for Defect {
     fn stop(&self) {}
 }
 
+/// The secret key of the node.
+pub(crate) const SECRET: &str = "of a test";
+
 /// A node that knows the room `general`.
 pub(crate) fn node() -> Arc<Node> {
     node_on(Box::new(Defect))
@@ -43,7 +46,7 @@ pub(crate) fn node() -> Arc<Node> {
 pub(crate) fn node_on(store: Box<dyn StoreAccess>) -> Arc<Node> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
-    let settings = ["chat-server", "--secret-key", "of a test", "--data-dir", folder];
+    let settings = ["chat-server", "--secret-key", SECRET, "--data-dir", folder];
     let unlimited = ["--limit-messages-per-second", "0"];
     let settings = Settings::parse_from(settings.into_iter().chain(unlimited));
     let config = Config::from_settings(&settings).unwrap();

@@ -1,6 +1,8 @@
 //! What becomes of a connection whose request meets a defect of the server, of one whose right ends while it begins, and
 //! of one that sends faster than it is answered.
 
+mod resume;
+
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,14 +58,19 @@ async fn connect_admitted(
     shard: &Rc<Shard<OwnedWriteHalf>>,
     admission: Admission,
 ) -> WebSocketStream<TcpStream> {
+    let mut client = open(shard, admission).await;
+    assert!(client.next().await.unwrap().unwrap().into_text().unwrap().contains("connected"));
+    client
+}
+
+/// A connection after its handshake.
+async fn open(shard: &Rc<Shard<OwnedWriteHalf>>, admission: Admission) -> WebSocketStream<TcpStream> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     let halves = server.into_split();
     tokio::task::spawn_local(serve(Rc::clone(shard), halves, Vec::new(), admission));
-    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-    assert!(client.next().await.unwrap().unwrap().into_text().unwrap().contains("connected"));
-    client
+    WebSocketStream::from_raw_socket(client, Role::Client, None).await
 }
 
 #[test]
