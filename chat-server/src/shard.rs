@@ -11,6 +11,8 @@ pub(crate) mod outbox;
 pub(crate) mod requests;
 pub(crate) mod rooms;
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,0 +1,112 @@
+//! What a turn of the dispatcher costs, in figures that no clock and no luck decides: writes.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chat_domain::{RoomId, Seq, Timestamp};
+use tokio::runtime::Runtime;
+use tokio::task::LocalSet;
+
+use super::inbox::{Inbox, RoomFrames, ShardEvent};
+use super::{Shard, dispatcher};
+use crate::connection::socket::SocketWriter;
+use crate::credit::Credit;
+use crate::defect::node;
+
+const ROOM_ID: RoomId = RoomId::new(1);
+/// Turns that readers and dispatcher take while something is written out, at least: one for 64 connections.
+const TURNS: usize = 64;
+
+/// A socket that takes everything, and counts.
+#[derive(Debug, Default)]
+struct Counting {
+    writes: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl SocketWriter for Counting {
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        self.writes.set(self.writes.get() + 1);
+        self.bytes.set(self.bytes.get() + bytes);
+        Ok(bytes)
+    }
+
+    fn finish(&self) {}
+
+    async fn writable(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A shard with connections in one room.
+struct Stage {
+    runtime: Runtime,
+    tasks: LocalSet,
+    shard: Rc<Shard<Counting>>,
+}
+
+impl Stage {
+    /// So many connections, which have been told all.
+    fn new(members: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (tasks, shard) = (LocalSet::new(), Shard::new(0, node()));
+        tasks.spawn_local(dispatcher::run(Rc::clone(&shard)));
+        for _ in 0..members {
+            let (key, _) = shard.open(Counting::default(), Timestamp::default());
+            shard.hold_back(key, ROOM_ID).unwrap();
+            shard.go_live(key, ROOM_ID, Seq::ZERO, Bytes::from_static(b"joined")).unwrap();
+        }
+        let stage = Self { runtime, tasks, shard };
+        stage.run();
+        assert_eq!(stage.written(), vec![(1, 6); members]);
+        stage
+    }
+
+    fn inbox(&self) -> &Inbox {
+        self.shard.inbox().unwrap()
+    }
+
+    /// Lets the dispatcher have its turns until nothing is left to be done.
+    fn run(&self) {
+        self.tasks.block_on(&self.runtime, async {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert_eq!(self.inbox().waiting(), 0);
+    }
+
+    /// The writes and bytes of each connection since the last time.
+    fn written(&self) -> Vec<(usize, usize)> {
+        let mut written = Vec::new();
+        self.shard.inspect(|connection| {
+            let Counting { writes, bytes } = &*connection.writer;
+            written.push((writes.take(), bytes.take()));
+        });
+        written
+    }
+}
+
+/// A commit of one message.
+fn commit(seq: i64) -> ShardEvent {
+    let frames = RoomFrames { room_id: ROOM_ID, last: Seq::new(seq), frames: vec![b'm'; 10].into() };
+    let credit = Arc::<Credit>::default().share();
+    ShardEvent::Committed { rounds: vec![vec![frames]], answers: Vec::new(), credit }
+}
+
+#[test]
+fn thirty_two_events_in_the_inbox_are_one_write_to_each_connection() {
+    let stage = Stage::new(3);
+    for seq in 1..=16 {
+        stage.inbox().post(commit(seq));
+        let frame = Bytes::from_static(b"typing....");
+        stage.inbox().post(ShardEvent::Ephemeral { room_id: ROOM_ID, frame, except: None });
+    }
+    assert_eq!(stage.inbox().waiting(), 32);
+    stage.run();
+    assert_eq!(stage.written(), [(1, 320); 3]);
+}
