@@ -208,13 +208,18 @@ impl<W: SocketWriter> Shard<W> {
 
     /// Visits each touched connection once, and lets the readers have their turn in between.
     async fn write_out(self: &Rc<Self>) {
-        let touched = std::mem::take(&mut *self.touched.borrow_mut());
-        for (n, slot) in touched.into_iter().enumerate() {
+        let mut touched = std::mem::take(&mut *self.touched.borrow_mut());
+        for (n, &slot) in touched.iter().enumerate() {
             if n > 0 && n % WRITES_PER_TURN == 0 {
                 tokio::task::yield_now().await;
             }
             self.write_one(slot);
         }
+        // The list keeps its size for the next turn; whoever was touched meanwhile is in it.
+        touched.clear();
+        let mut meanwhile = self.touched.borrow_mut();
+        touched.append(&mut meanwhile);
+        *meanwhile = touched;
     }
 
     fn write_one(self: &Rc<Self>, slot: usize) {

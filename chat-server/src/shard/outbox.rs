@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::iter;
 
 use bytes::{Buf, Bytes};
 
@@ -28,7 +29,10 @@ pub(crate) enum Written {
 /// The frames that wait, the first of them perhaps half sent.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    frames: VecDeque<Queued>,
+    /// In here and not in the queue, for mostly one frame waits: to deliver it takes nothing from the allocator.
+    first: Option<Queued>,
+    /// What waits behind the first one.
+    more: VecDeque<Queued>,
     bytes: usize,
     live_bytes: usize,
     is_first_half_sent: bool,
@@ -55,7 +59,7 @@ impl Outbox {
     /// Queues an answer, or what else must reach the client.
     pub(crate) fn push(&mut self, bytes: Bytes) {
         self.bytes += bytes.len();
-        self.frames.push_back(Queued { bytes, is_live: false });
+        self.queue(Queued { bytes, is_live: false });
     }
 
     /// Queues live events. `false` if the client lets too many of them gather; answers don't count for that.
@@ -65,28 +69,37 @@ impl Outbox {
         }
         self.bytes += bytes.len();
         self.live_bytes += bytes.len();
-        self.frames.push_back(Queued { bytes, is_live: true });
+        self.queue(Queued { bytes, is_live: true });
         true
+    }
+
+    fn queue(&mut self, queued: Queued) {
+        if self.first.is_none() {
+            self.first = Some(queued);
+        } else {
+            self.more.push_back(queued);
+        }
     }
 
     /// Drops what waits, but for what is half sent: a cut frame would break the stream.
     pub(crate) fn drop_unsent(&mut self) {
-        self.frames.truncate(usize::from(self.is_first_half_sent));
-        self.bytes = self.frames.iter().map(|queued| queued.bytes.len()).sum();
-        self.live_bytes =
-            self.frames.iter().filter(|queued| queued.is_live).map(|queued| queued.bytes.len()).sum();
+        self.more.clear();
+        self.first = self.first.take().filter(|_| self.is_first_half_sent);
+        let bytes_of = |queued: Option<&Queued>| queued.map_or(0, |queued| queued.bytes.len());
+        self.bytes = bytes_of(self.first.as_ref());
+        self.live_bytes = bytes_of(self.first.as_ref().filter(|queued| queued.is_live));
     }
 
     /// Writes as much as the socket takes: one system call, unless that takes all of it and more waits.
     pub(crate) fn write_to(&mut self, socket: &impl SocketWriter) -> io::Result<Written> {
-        while !self.frames.is_empty() {
-            let written = if let (1, Some(queued)) = (self.frames.len(), self.frames.front()) {
-                socket.try_write(&queued.bytes)
+        while let Some(first) = &self.first {
+            let written = if self.more.is_empty() {
+                socket.try_write(&first.bytes)
             } else {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
                 let filled = slices
                     .iter_mut()
-                    .zip(&self.frames)
+                    .zip(iter::once(first).chain(&self.more))
                     .map(|(slice, queued)| *slice = IoSlice::new(&queued.bytes))
                     .count();
                 socket.try_write_vectored(slices.get(..filled).unwrap_or(&[]))
@@ -99,13 +112,13 @@ impl Outbox {
             }
         }
         // An empty queue of a connection that was busy once keeps nothing.
-        self.frames = VecDeque::new();
+        self.more = VecDeque::new();
         Ok(Written::All)
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
-        while let Some(queued) = self.frames.front_mut() {
+        while let Some(queued) = &mut self.first {
             let taken = written.min(queued.bytes.len());
             if queued.is_live {
                 self.live_bytes = self.live_bytes.saturating_sub(taken);
@@ -116,7 +129,7 @@ impl Outbox {
                 return;
             }
             written -= taken;
-            self.frames.pop_front();
+            self.first = self.more.pop_front();
             self.is_first_half_sent = false;
         }
     }

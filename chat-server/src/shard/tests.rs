@@ -1,7 +1,8 @@
-//! What a turn of the dispatcher costs, in figures that no clock and no luck decides: writes.
+//! What a turn of the dispatcher costs, in figures that no clock and no luck decides: writes and allocations.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -109,4 +110,28 @@ fn thirty_two_events_in_the_inbox_are_one_write_to_each_connection() {
     assert_eq!(stage.inbox().waiting(), 32);
     stage.run();
     assert_eq!(stage.written(), [(1, 320); 3]);
+}
+
+/// Messages whose allocations are counted.
+const MESSAGES: i64 = 32;
+
+/// Allocations of so many turns with a message each.
+fn allocations(members: usize) -> u64 {
+    let stage = Stage::new(members);
+    let say = |seqs: RangeInclusive<i64>| {
+        for seq in seqs {
+            stage.inbox().post(commit(seq));
+            stage.run();
+        }
+    };
+    // What is kept for the next turn has its size after the first.
+    say(1..=1);
+    let counted = allocation_counter::measure(|| say(2..=MESSAGES + 1));
+    assert_eq!(stage.written(), vec![(33, 330); members]);
+    counted.count_total
+}
+
+#[test]
+fn a_delivery_allocates_nothing() {
+    assert_eq!(allocations(1_000), allocations(10));
 }
