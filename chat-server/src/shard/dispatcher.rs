@@ -78,12 +78,14 @@ impl<W: SocketWriter> Shard<W> {
         for (request, answer) in answers {
             self.answer_commit(request, answer);
         }
-        for (n, rooms) in rounds.iter().enumerate() {
+        for (n, mut rooms) in rounds.into_iter().enumerate() {
             if n > 0 {
                 self.write_out().await;
                 tokio::task::yield_now().await;
             }
-            for room in rooms {
+            // Two people don't wait for the thousands of another room, who hardly notice the two.
+            rooms.sort_by_cached_key(|room| self.rooms.borrow().slots(room.room_id).len());
+            for room in &rooms {
                 self.fan_out(room);
             }
         }

@@ -21,11 +21,18 @@ const ROOM_ID: RoomId = RoomId::new(1);
 /// Turns that readers and dispatcher take while something is written out, at least: one for 64 connections.
 const TURNS: usize = 64;
 
+thread_local! {
+    /// Writes to all sockets of this test.
+    static WRITES: Cell<usize> = const { Cell::new(0) };
+}
+
 /// A socket that takes everything, and counts.
 #[derive(Debug, Default)]
 struct Counting {
     writes: Cell<usize>,
     bytes: Cell<usize>,
+    /// Which of all writes its last one was.
+    place: Cell<usize>,
 }
 
 impl SocketWriter for Counting {
@@ -33,6 +40,8 @@ impl SocketWriter for Counting {
         let bytes = slices.iter().map(|slice| slice.len()).sum();
         self.writes.set(self.writes.get() + 1);
         self.bytes.set(self.bytes.get() + bytes);
+        WRITES.set(WRITES.get() + 1);
+        self.place.set(WRITES.get());
         Ok(bytes)
     }
 
@@ -56,15 +65,18 @@ impl Stage {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (tasks, shard) = (LocalSet::new(), Shard::new(0, node()));
         tasks.spawn_local(dispatcher::run(Rc::clone(&shard)));
-        for _ in 0..members {
-            let (key, _) = shard.open(Counting::default(), Timestamp::default());
-            shard.hold_back(key, ROOM_ID).unwrap();
-            shard.go_live(key, ROOM_ID, Seq::ZERO, Bytes::from_static(b"joined")).unwrap();
-        }
         let stage = Self { runtime, tasks, shard };
+        (0..members).for_each(|_| stage.connect(ROOM_ID));
         stage.run();
         assert_eq!(stage.written(), vec![(1, 6); members]);
         stage
+    }
+
+    /// A connection more, in some room.
+    fn connect(&self, room_id: RoomId) {
+        let (key, _) = self.shard.open(Counting::default(), Timestamp::default());
+        self.shard.hold_back(key, room_id).unwrap();
+        self.shard.go_live(key, room_id, Seq::ZERO, Bytes::from_static(b"joined")).unwrap();
     }
 
     fn inbox(&self) -> &Inbox {
@@ -85,18 +97,23 @@ impl Stage {
     fn written(&self) -> Vec<(usize, usize)> {
         let mut written = Vec::new();
         self.shard.inspect(|connection| {
-            let Counting { writes, bytes } = &*connection.writer;
+            let Counting { writes, bytes, .. } = &*connection.writer;
             written.push((writes.take(), bytes.take()));
         });
         written
     }
 }
 
-/// A commit of one message.
+/// A commit of one message in one room.
 fn commit(seq: i64) -> ShardEvent {
-    let frames = RoomFrames { room_id: ROOM_ID, last: Seq::new(seq), frames: vec![b'm'; 10].into() };
-    let credit = Arc::<Credit>::default().share();
-    ShardEvent::Committed { rounds: vec![vec![frames]], answers: Vec::new(), credit }
+    commit_in(&[ROOM_ID], seq)
+}
+
+/// A commit of one message in each of some rooms.
+fn commit_in(room_ids: &[RoomId], seq: i64) -> ShardEvent {
+    let frames = |&room_id| RoomFrames { room_id, last: Seq::new(seq), frames: vec![b'm'; 10].into() };
+    let rounds = vec![room_ids.iter().map(frames).collect()];
+    ShardEvent::Committed { rounds, answers: Vec::new(), credit: Arc::<Credit>::default().share() }
 }
 
 #[test]
@@ -110,6 +127,21 @@ fn thirty_two_events_in_the_inbox_are_one_write_to_each_connection() {
     assert_eq!(stage.inbox().waiting(), 32);
     stage.run();
     assert_eq!(stage.written(), [(1, 320); 3]);
+}
+
+#[test]
+fn a_small_room_does_not_wait_for_a_large_one() {
+    let (stage, small) = (Stage::new(10), RoomId::new(2));
+    stage.connect(small);
+    stage.run();
+    let before = WRITES.get();
+    stage.inbox().post(commit_in(&[ROOM_ID, small], 1));
+    stage.run();
+    let mut places = Vec::new();
+    stage.shard.inspect(|connection| places.push(connection.writer.place.get() - before));
+    assert_eq!(places.pop(), Some(1), "the one in the small room was first");
+    places.sort_unstable();
+    assert_eq!(places, Vec::from_iter(2..=11));
 }
 
 /// Messages whose allocations are counted.
