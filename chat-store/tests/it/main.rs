@@ -1,5 +1,11 @@
 //! The store against both databases. PostgreSQL takes part where `CHAT_TEST_POSTGRES_URL` names a throw-away server.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "these are tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "these are tests"
+)]
 
 mod away;
 mod chat;
