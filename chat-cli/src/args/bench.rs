@@ -130,9 +130,19 @@ pub(crate) struct Rate {
     /// Clients in each room.
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=COUNT_MAX))]
     pub(crate) members: u32,
+    /// The number of the first room: with another one a load keeps out of the rooms of a second load beside it.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=COUNT_MAX))]
+    pub(crate) first_room: u32,
+    /// One client in so many joins and then never reads again. The times are those of the others; that the server
+    /// closes it as a slow reader is no error.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=COUNT_MAX))]
+    pub(crate) stalled_every: Option<u32>,
     /// How long, and how long messages are.
     #[command(flatten)]
     pub(crate) measure: Measure,
+    /// The server sends no acks: a baseline that only fans out.
+    #[arg(long, hide = true)]
+    pub(crate) without_acks: bool,
 }
 
 /// `bench idle`.

@@ -25,6 +25,8 @@ enum Stage {
     Connecting,
     Upgrading,
     Upgraded,
+    /// It reads no more, whatever comes.
+    Stalled,
 }
 
 /// A room of a client.
@@ -84,6 +86,13 @@ impl Client {
 
     /// Ends the connection. What was held of the rooms stays.
     pub(super) fn part(&mut self, ledger: &mut Ledger) {
+        self.leave_all(ledger);
+        self.stage = Stage::Apart;
+        self.stream = None;
+    }
+
+    /// Counts the client out of its rooms: nothing more has to come to it.
+    fn leave_all(&mut self, ledger: &mut Ledger) {
         if self.is_joined() {
             ledger.counts.joined = ledger.counts.joined.saturating_sub(1);
         }
@@ -91,8 +100,6 @@ impl Client {
             seat.is_in = false;
             ledger.leave(seat.room);
         }
-        self.stage = Stage::Apart;
-        self.stream = None;
     }
 
     /// Forgets what was held of the rooms: the next join brings the last messages.
@@ -100,6 +107,23 @@ impl Client {
         for seat in &mut self.seats {
             seat.last_seq = None;
         }
+    }
+
+    /// Stops reading for good: what the client misses from now on is not expected any more. Gives back its connection,
+    /// of which nobody needs to hear again.
+    pub(super) fn stall(&mut self, ledger: &mut Ledger) -> Option<&mut TcpStream> {
+        self.leave_all(ledger);
+        self.stage = Stage::Stalled;
+        self.stream.as_mut()
+    }
+
+    /// Whether the client stalled and the server has not closed it, as far as its socket tells: the close frame stands
+    /// behind all that was never read.
+    pub(super) fn is_held(&mut self, buffer: &mut [u8], ledger: &mut Ledger) -> Result<bool, CliError> {
+        if self.stage == Stage::Stalled {
+            self.read(buffer, ledger)?;
+        }
+        Ok(self.stage == Stage::Stalled)
     }
 
     /// Goes on with what the socket is ready for.
@@ -180,6 +204,7 @@ impl Client {
         }
         while let Some(frame) = frames::split_first(rest) {
             match frame.opcode {
+                frames::TEXT if self.stage == Stage::Stalled => {}
                 frames::TEXT => self.hear(frame.payload, ledger)?,
                 frames::PING => {
                     ledger.counts.pings += 1;
@@ -206,14 +231,15 @@ impl Client {
     }
 
     fn ended(&mut self, code: Option<u16>, ledger: &mut Ledger) -> Result<(), CliError> {
-        let was_upgrading = self.stage == Stage::Upgrading;
+        let stage = self.stage;
         self.part(ledger);
-        if was_upgrading {
+        match stage {
             // The answer that there is no place may be lost with the connection.
-            ledger.put_off(self.number, None, COME_BACK_MS);
-            return Ok(());
+            Stage::Upgrading => ledger.put_off(self.number, None, COME_BACK_MS),
+            Stage::Stalled => {}
+            _ => return Err(refusal::closed(code)),
         }
-        Err(refusal::closed(code))
+        Ok(())
     }
 
     /// Whether the client is in all its rooms.

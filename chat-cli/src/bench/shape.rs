@@ -38,7 +38,13 @@ impl Shape {
 
     /// The rooms of each client: those of the first room first.
     pub(super) fn seats(&self) -> Vec<Vec<u32>> {
-        (1..=self.rooms).flat_map(|room| (0..self.members).map(move |_| vec![room])).collect()
+        self.seats_from(1)
+    }
+
+    /// The same where the first room has some other number.
+    pub(super) fn seats_from(&self, first_room: u32) -> Vec<Vec<u32>> {
+        let rooms = (first_room..).zip(0..self.rooms).map(|(room, _)| room);
+        rooms.flat_map(|room| (0..self.members).map(move |_| vec![room])).collect()
     }
 
     /// The numbers of the clients that send: of each room the first, then of each the second …
@@ -60,6 +66,7 @@ mod tests {
     fn the_senders_are_spread_over_the_rooms() {
         let shape = Shape { rooms: 2, members: 3, senders: 2, window: 1 };
         assert_eq!(shape.seats(), [[1], [1], [1], [2], [2], [2]]);
+        assert_eq!(shape.seats_from(7), [[7], [7], [7], [8], [8], [8]]);
         assert_eq!(shape.sending_clients(), [0, 3, 1, 4]);
     }
 }

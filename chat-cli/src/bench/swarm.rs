@@ -20,6 +20,8 @@ const EVENTS_MAX: usize = 4_096;
 const TURN_NS: u64 = 20_000_000;
 /// How long nothing may come of what is waited for.
 const PATIENCE_NS: u64 = seconds(10);
+/// How long what stands in the sockets of clients that stalled may take to come out.
+const DRAIN_NS: u64 = seconds(1);
 /// The token of whatever is no client.
 pub(super) const NO_CLIENT: Token = Token(usize::MAX);
 
@@ -110,6 +112,32 @@ impl Swarm {
         match self.clients.get_mut(number) {
             Some(client) => client.send(due_ns, &mut self.ledger),
             None => Ok(()),
+        }
+    }
+
+    /// Lets joined clients never read again.
+    pub(super) fn stall(&mut self, numbers: impl IntoIterator<Item = usize>) -> Result<(), CliError> {
+        for number in numbers {
+            let stream = self.clients.get_mut(number).and_then(|client| client.stall(&mut self.ledger));
+            if let Some(stream) = stream {
+                self.poll.registry().deregister(stream).map_err(|error| no_epoll(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of the clients that stalled were not closed. To find out they read all that there is.
+    pub(super) fn held(&mut self) -> Result<usize, CliError> {
+        let until_ns = self.ledger.stopwatch.ns().saturating_add(DRAIN_NS);
+        loop {
+            let mut held = 0;
+            for client in &mut self.clients {
+                held += usize::from(client.is_held(&mut self.buffer, &mut self.ledger)?);
+            }
+            if held == 0 || self.ledger.stopwatch.ns() >= until_ns {
+                return Ok(held);
+            }
+            self.turn(TURN_NS)?;
         }
     }
 

@@ -101,6 +101,24 @@ fn a_rate_is_kept_and_every_message_timed() {
 }
 
 #[test]
+fn clients_that_stall_are_closed_and_the_others_miss_nothing() {
+    let Some(stage) = Stage::set(8, 4, &UNLIMITED) else { return };
+    let shape = ["--rooms", "2", "--first-room", "3", "--members", "4", "--warm-up", "0", "--seconds", "1"];
+    let stalled =
+        |load: &[&str]| stage.document("rate", &[&shape[..], &["--stalled-every", "4"], load].concat());
+    // 1.6 MB into each room: more than the sockets and the server's queue hold.
+    let document = stalled(&["--per-second", "400", "--body-bytes", "8000"]);
+    assert_eq!((number(&document, "stalled"), number(&document, "stalled_closed")), (2, 2), "{document}");
+    assert_eq!(number(&document, "deliveries"), 400 * 3);
+    assert_eq!((number(&document, "expected_deliveries"), number(&document, "lost")), (400 * 3, 0));
+    assert_eq!(number(&document["delivery_ms"], "count"), 400 * 3);
+    // Sockets alone hold this much.
+    let document = stalled(&["--per-second", "20"]);
+    assert_eq!((number(&document, "stalled"), number(&document, "stalled_closed")), (2, 0), "{document}");
+    assert_eq!((number(&document, "deliveries"), number(&document, "lost")), (20 * 3, 0));
+}
+
+#[test]
 fn idle_connections_are_counted_and_a_burst_comes_to_all_of_them() {
     let Some(stage) = Stage::set(31, 7, &UNLIMITED) else { return };
     let args = ["--connections", "31", "--base", "10", "--members", "5", "--settle", "0", "--seconds", "1"];
@@ -180,6 +198,8 @@ fn what_is_missing_for_a_load_is_named() {
     let load = |args: &[&str]| stage.run("fanout", &[&["--seconds", "1"], args].concat());
     let refused = load(&["--rooms", "2", "--members", "2"]).expect_error(8, "unknown_room");
     assert!(refused.stderr.contains("seed --users N --tokens FILE --rooms N"), "{refused:?}");
+    let beyond = ["--rooms", "1", "--first-room", "2", "--members", "1", "--seconds", "1"];
+    stage.run("rate", &beyond).expect_error(8, "unknown_room");
     let refused = load(&["--rooms", "1", "--members", "5"]).expect_error(2, "5 clients need as many tokens");
     assert!(refused.stderr.contains("seed --users N --tokens FILE"), "{refused:?}");
     let one = ["--rooms", "1", "--members", "1"];
