@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::shape::{SHAPES, Shape};
-use crate::target::{TARGETS, Target};
+use crate::target::Target;
 
 /// Measures chat-server beside the limits of this machine and beside servers of others.
 #[derive(Debug, Parser)]
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Fan-out with one shape only: rooms and clients in each, as in `10x100`.
     #[arg(long, value_parser = SHAPES.each_ref().map(|shape| shape.name))]
     shape: Option<String>,
-    /// Fan-out of these targets only.
+    /// These targets only, of those that a load has.
     #[arg(long = "target", value_delimiter = ',')]
     wanted: Vec<Target>,
     /// What this process is: the comparison starts itself again as a limit.
@@ -44,6 +44,12 @@ pub(crate) enum Load {
     FanOut,
     /// Durable messages of 64 senders.
     Store,
+    /// How long messages take at a rate that leaves everybody time.
+    Rate,
+    /// The same where one client in a hundred never reads.
+    StalledReaders,
+    /// How long messages take in a room of 2 beside a saturated room of 1,000.
+    NoisyNeighbour,
 }
 
 /// What a process of the comparison is.
@@ -68,9 +74,9 @@ impl Arguments {
         SHAPES.iter().filter(is_wanted).collect()
     }
 
-    /// The targets to be measured, as far as they are there.
-    pub(crate) fn targets(&self) -> Vec<Target> {
+    /// The targets to be measured of those that a load has, as far as they are there.
+    pub(crate) fn targets(&self, of: &[Target]) -> Vec<Target> {
         let is_wanted = |target: &Target| self.wanted.is_empty() || self.wanted.contains(target);
-        TARGETS.into_iter().filter(is_wanted).filter(|target| target.is_there()).collect()
+        of.iter().copied().filter(is_wanted).filter(|target| target.is_there()).collect()
     }
 }

@@ -7,10 +7,13 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::pinning::Pinning;
-use crate::shape::Shape;
+use crate::shape::Population;
 
 /// What the tool calls the rooms of a load, in front of their numbers.
 pub(crate) const ROOM_PREFIX: &str = "bench-";
+
+/// What lets the tool answer with a document.
+pub(crate) const AS_JSON: &str = "--json";
 
 /// The tool's binary, which lies beside the server's.
 pub(crate) fn find() -> io::Result<PathBuf> {
@@ -27,9 +30,9 @@ pub(crate) fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("chat.db")
 }
 
-/// Makes it, with a shape's rooms, a person for each client, and the file of their tokens.
-pub(crate) fn seed(data_dir: &Path, shape: &Shape, tokens: &Path) -> io::Result<()> {
-    let (people, rooms) = (shape.clients().to_string(), shape.rooms.to_string());
+/// Makes it, with its people and rooms, and the file of the people's tokens.
+pub(crate) fn seed(data_dir: &Path, population: Population, tokens: &Path) -> io::Result<()> {
+    let (people, rooms) = (population.people.to_string(), population.rooms.to_string());
     finish(in_folder(Command::new(find()?), data_dir).args(["migrate", "up"]))?;
     let mut command = in_folder(Command::new(find()?), data_dir);
     command.args(["seed", "--users", &people, "--rooms", &rooms, "--tokens"]).arg(tokens);
@@ -39,6 +42,11 @@ pub(crate) fn seed(data_dir: &Path, shape: &Shape, tokens: &Path) -> io::Result<
 /// Runs a load on a server from the generator's CPU, and gives back what it says of it.
 pub(crate) fn load(load: &[String], pinning: &Pinning) -> io::Result<Value> {
     document(pinning.generator(find()?.as_os_str()).args(load))
+}
+
+/// The same, ahead of another load on that CPU.
+pub(crate) fn urgent_load(load: &[String], pinning: &Pinning) -> io::Result<Value> {
+    document(pinning.urgent_generator(find()?.as_os_str()).args(load))
 }
 
 /// Runs `bench store` on the server's CPU, and gives back what it says of it.
@@ -60,7 +68,12 @@ pub(crate) fn figure(document: &Value, name: &str) -> io::Result<f64> {
 }
 
 fn document(command: &mut Command) -> io::Result<Value> {
-    serde_json::from_slice(&finish(command.arg("--json"))?).map_err(io::Error::other)
+    parse(&finish(command.arg(AS_JSON))?)
+}
+
+/// Reads what a load says with [`AS_JSON`].
+pub(crate) fn parse(document: &[u8]) -> io::Result<Value> {
+    serde_json::from_slice(document).map_err(io::Error::other)
 }
 
 fn in_folder(mut command: Command, data_dir: &Path) -> Command {

@@ -7,7 +7,7 @@ use crate::chat_cli::{self, figure};
 use crate::pinning::Pinning;
 use crate::report;
 use crate::shape::Shape;
-use crate::target::Target;
+use crate::target::{TARGETS, Target};
 
 /// A run and where it belongs.
 pub(crate) struct Round {
@@ -40,7 +40,7 @@ pub(crate) struct Figures {
 
 /// Runs every target with every shape in turn, round after round, so that all of them share the machine's moods.
 pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<String> {
-    let (shapes, targets) = (arguments.shapes(), arguments.targets());
+    let (shapes, targets) = (arguments.shapes(), arguments.targets(&TARGETS));
     let mut rounds = Vec::new();
     for number in 1..=arguments.rounds {
         for &shape in &shapes {
@@ -60,8 +60,9 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
 
 /// Runs a target under a load for so many seconds.
 pub(crate) fn run(target: Target, shape: &Shape, seconds: u64, pinning: &Pinning) -> io::Result<Figures> {
-    let running = target.start(shape, pinning)?;
-    let document = chat_cli::load(&running.load(shape, seconds), pinning)?;
+    let running = target.start(shape.population(), pinning)?;
+    let load = running.load("fanout", &running.tokens(), shape.arguments(), seconds);
+    let document = chat_cli::load(&load, pinning)?;
     let figure = |name| figure(&document, name);
     Ok(Figures {
         deliveries_per_s: figure("deliveries_per_s")?,

@@ -12,10 +12,14 @@ mod chat_cli;
 mod disk;
 mod fan_out;
 mod insert_loop;
+mod noisy_neighbour;
+mod open_loop;
 mod pinning;
+mod rate;
 mod report;
 mod rows;
 mod shape;
+mod stalled_readers;
 mod store;
 mod target;
 
@@ -64,6 +68,9 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     let report = match arguments.load {
         Load::FanOut => fan_out::compare(arguments, &pinning),
         Load::Store => store::compare(arguments, &pinning),
+        Load::Rate => rate::compare(arguments, &pinning),
+        Load::StalledReaders => stalled_readers::compare(arguments, &pinning),
+        Load::NoisyNeighbour => noisy_neighbour::compare(arguments, &pinning),
     }?;
     print!("{}{report}", report::conditions(&pinning, arguments, fsync_ms));
     Ok(())

@@ -1,4 +1,5 @@
-//! Which CPU a process runs on: the target on one, the generator on another, so that neither takes the other's time.
+//! Which CPU a process runs on: the target on one, the generator on another, so that neither takes the other's time;
+//! and which of two generators goes first.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
@@ -12,37 +13,53 @@ const GENERATOR_CPU: &str = "1";
 #[derive(Debug)]
 pub(crate) struct Pinning {
     pub(crate) is_possible: bool,
+    /// Whether a generator can run ahead of another one on the same CPU.
+    pub(crate) is_urgency_possible: bool,
 }
 
+/// Runs a program as soon as it has something to do, whatever else runs on its CPU.
+const URGENTLY: [&str; 3] = ["chrt", "--fifo", "1"];
+
 impl Pinning {
-    /// Tries `taskset` with both CPUs.
+    /// Tries `taskset` with both CPUs, and `chrt`, which needs the right to set priorities.
     pub(crate) fn find() -> Self {
-        let is_possible = [TARGET_CPU, GENERATOR_CPU].iter().all(|cpu| {
-            let mut command = Command::new("taskset");
-            command.args(["-c", cpu, "true"]).stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        });
-        Self { is_possible }
+        Self {
+            is_possible: [TARGET_CPU, GENERATOR_CPU].iter().all(|cpu| succeeds(&["taskset", "-c", cpu])),
+            is_urgency_possible: succeeds(&URGENTLY),
+        }
     }
 
     /// A command that runs a program on the target's CPU.
     pub(crate) fn target(&self, program: &OsStr) -> Command {
-        self.on(TARGET_CPU, program)
+        self.on(TARGET_CPU, &[], program)
     }
 
     /// A command that runs a program on the generator's CPU.
     pub(crate) fn generator(&self, program: &OsStr) -> Command {
-        self.on(GENERATOR_CPU, program)
+        self.on(GENERATOR_CPU, &[], program)
     }
 
-    fn on(&self, cpu: &str, program: &OsStr) -> Command {
+    /// The same ahead of whatever else runs there, for a program that does little.
+    pub(crate) fn urgent_generator(&self, program: &OsStr) -> Command {
+        self.on(GENERATOR_CPU, if self.is_urgency_possible { &URGENTLY } else { &[] }, program)
+    }
+
+    fn on(&self, cpu: &str, priority: &[&str], program: &OsStr) -> Command {
         // A thousand sockets are more than most systems let a process open unless it asks.
         let mut command = Command::new("sh");
         command.args(["-c", r#"ulimit -n "$(ulimit -Hn)"; exec "$@""#, "sh"]);
         if self.is_possible {
             command.args(["taskset", "-c", cpu]);
         }
-        command.arg(program);
+        command.args(priority).arg(program);
         command
     }
+}
+
+/// Whether what stands in front of a program lets it run.
+fn succeeds(front: &[&str]) -> bool {
+    let [program, arguments @ ..] = front else { return false };
+    let mut command = Command::new(program);
+    command.args(arguments).arg("true").stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }

@@ -1,5 +1,7 @@
 //! The reports: medians over the rounds, and ratios within each round, as Markdown.
 
+mod open_loop;
+
 use std::fmt::Write;
 
 use crate::arguments::Arguments;
@@ -8,6 +10,8 @@ use crate::pinning::Pinning;
 use crate::shape::Shape;
 use crate::store;
 use crate::target::Target;
+
+pub(crate) use open_loop::{noisy_neighbour, rate, stalled_readers};
 
 const FIGURES_HEAD: &str = "\
 | rooms x clients | target | deliveries/s | server CPU µs per delivery | generator CPU µs per delivery | server CPU % \

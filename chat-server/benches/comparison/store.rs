@@ -43,7 +43,7 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
 fn run(seconds: u64, pinning: &Pinning) -> io::Result<Round> {
     let server = fan_out::run(Target::ChatServer, &ALONE, seconds, pinning)?;
     let folder = tempfile::tempdir_in(disk::FOLDER)?;
-    chat_cli::seed(folder.path(), &ALONE, &folder.path().join("tokens"))?;
+    chat_cli::seed(folder.path(), ALONE.population(), &folder.path().join("tokens"))?;
     let store = chat_cli::store(folder.path(), ALONE.clients(), seconds, pinning)?;
     Ok(Round {
         server: server.deliveries_per_s,
@@ -57,7 +57,7 @@ fn run(seconds: u64, pinning: &Pinning) -> io::Result<Round> {
 /// Runs a loop of inserts on a fresh database.
 fn bare(role: &str, seconds: u64, pinning: &Pinning) -> io::Result<f64> {
     let folder = tempfile::tempdir_in(disk::FOLDER)?;
-    chat_cli::seed(folder.path(), &ALONE, &folder.path().join("tokens"))?;
+    chat_cli::seed(folder.path(), ALONE.population(), &folder.path().join("tokens"))?;
     let mut command = limit(role, &folder, pinning)?;
     let output = chat_cli::finish(command.arg(format!("--seconds={seconds}")))?;
     String::from_utf8_lossy(&output).trim().parse().map_err(io::Error::other)

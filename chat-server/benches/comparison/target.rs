@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::chat_cli;
 use crate::disk;
 use crate::pinning::Pinning;
-use crate::shape::Shape;
+use crate::shape::Population;
 
 /// The file of the tokens in a target's folder.
 const TOKENS: &str = "tokens";
@@ -57,13 +57,13 @@ impl Target {
     }
 
     /// Starts it anew.
-    pub(crate) fn start(self, shape: &Shape, pinning: &Pinning) -> io::Result<Running> {
+    pub(crate) fn start(self, population: Population, pinning: &Pinning) -> io::Result<Running> {
         let folder = tempfile::tempdir_in(disk::FOLDER)?;
         let tokens = folder.path().join(TOKENS);
         match self {
-            Self::ChatServer | Self::BareLoopPerCommit => chat_cli::seed(folder.path(), shape, &tokens)?,
+            Self::ChatServer | Self::BareLoopPerCommit => chat_cli::seed(folder.path(), population, &tokens)?,
             // They take everybody for whoever they are.
-            _ => std::fs::write(tokens, "anybody\n".repeat(shape.clients()))?,
+            _ => std::fs::write(tokens, "anybody\n".repeat(population.people))?,
         }
         let command = match self {
             Self::ChatServer => chat_server(&folder, pinning),
@@ -141,11 +141,21 @@ impl Running {
         }
     }
 
-    /// The load on it, which the generator is told.
-    pub(crate) fn load(&self, shape: &Shape, seconds: u64) -> Vec<String> {
-        let tokens = self.folder.path().join(TOKENS);
-        let mut load = vec!["bench".to_owned(), "fanout".to_owned(), format!("--server={}", self.url)];
-        load.extend(shape.arguments());
+    /// The file of the tokens of its people.
+    pub(crate) fn tokens(&self) -> PathBuf {
+        self.folder.path().join(TOKENS)
+    }
+
+    /// A load on it, which the generator is told: of what kind, by whom, and what that kind wants to know besides.
+    pub(crate) fn load(
+        &self,
+        kind: &str,
+        tokens: &Path,
+        arguments: impl IntoIterator<Item = String>,
+        seconds: u64,
+    ) -> Vec<String> {
+        let mut load = vec!["bench".to_owned(), kind.to_owned(), format!("--server={}", self.url)];
+        load.extend(arguments);
         load.push(format!("--tokens={}", tokens.display()));
         load.push(format!("--seconds={seconds}"));
         // The programs that set the target's limits and its CPU gave their place to it.
