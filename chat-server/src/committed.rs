@@ -18,6 +18,7 @@ use crate::credit::Credit;
 use crate::failure::{Failure, note_store_works};
 use crate::frame;
 use crate::node::Node;
+use crate::node::metrics::StoreRead;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::store_access::Ticket;
 use crate::survive::survive_now;
@@ -228,6 +229,7 @@ impl<S: Transactions> Committed<S> {
     }
 
     fn changes(&self, room_id: RoomId, after: Seq) -> Vec<Message> {
+        self.node.metrics.store_read(StoreRead::Hole);
         let read = self.store.read(|repository| repository.list_changes(room_id, after, HEALED_MAX));
         read.unwrap_or_else(|error: RepositoryError| {
             tracing::warn!(%error, %room_id, "a hole in a room could not be read");

@@ -15,6 +15,7 @@ use crate::committed::end_membership;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
+use crate::node::metrics::StoreRead;
 use crate::node::presence::CHANGES_TOLD_MAX;
 use crate::security_log;
 use crate::shard::dispatcher::presence_of;
@@ -34,7 +35,7 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
     loop {
         // A poll is due; a change of this very process need not wait for it.
         let _ = tokio::time::timeout(poll, node.control_changed.notified()).await;
-        match node.read(move |repository| News::read(repository, seen)).await {
+        match node.read(StoreRead::Control, move |repository| News::read(repository, seen)).await {
             Ok(news) => {
                 if std::mem::take(&mut is_away) {
                     tracing::info!("the control log is read again");

@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::metrics_token::MetricsToken;
 use crate::node::connections::Connections;
-use crate::node::metrics::Metrics;
+use crate::node::metrics::{Metrics, StoreRead};
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
 use crate::node::sightings::Sightings;
@@ -119,6 +119,7 @@ impl Node {
     /// Reads something in one snapshot. Answers within the commit timeout whatever the database does.
     pub(crate) async fn read<T, E>(
         &self,
+        what: StoreRead,
         work: impl FnOnce(&mut dyn Repository) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure>
     where
@@ -138,6 +139,7 @@ impl Node {
             };
             let _ = answer.send(result);
         }))?;
+        self.metrics.store_read(what);
         self.within_timeout(answered).await?
     }
 
@@ -161,7 +163,8 @@ impl Node {
     pub(crate) async fn sign_in(&self, token: &str) -> Result<Option<SignedIn>, Failure> {
         let Some(hash) = self.tokens.hash(token) else { return Ok(None) };
         let (now, idle_ms) = (self.clock.now(), self.limits.session_idle_ms);
-        let mut found = self.read(move |repository| find_signed_in(repository, now, idle_ms, &hash)).await?;
+        let find = move |repository: &mut dyn Repository| find_signed_in(repository, now, idle_ms, &hash);
+        let mut found = self.read(StoreRead::Session, find).await?;
         if let Some(SignedIn { session, .. }) = &mut found {
             self.sightings.note(session, now);
         }

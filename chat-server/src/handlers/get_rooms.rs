@@ -7,13 +7,14 @@ use chat_protocol::{RoomEntry, RoomKind, ServerEvent};
 use super::{Answer, Scope};
 use crate::connection::socket::SocketWriter;
 use crate::node::Node;
+use crate::node::metrics::StoreRead;
 use crate::node::rates::Act;
 
 pub(super) async fn handle<W: SocketWriter>(scope: Scope<'_, W>) -> Answer {
     let node = &scope.shard.node;
     let user_id = scope.shard.user(scope.key)?.id;
     node.rates.take(Act::Read, user_id, node.clock.now())?;
-    let listings = node.read(move |repository| get_rooms(repository, user_id)).await?;
+    let listings = node.read(StoreRead::Rooms, move |repository| get_rooms(repository, user_id)).await?;
     let rooms = listings.into_iter().map(|listing| entry(node, listing)).collect();
     Ok(Some(ServerEvent::RoomsList(RoomsList { rooms })))
 }

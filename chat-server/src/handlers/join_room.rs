@@ -13,6 +13,7 @@ use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
+use crate::node::metrics::StoreRead;
 use crate::node::rates::Act;
 use crate::shard::ConnectionKey;
 
@@ -63,7 +64,7 @@ async fn member_snapshot(
     request: &ReadRoom,
 ) -> Result<RoomSnapshot, Failure> {
     let (first, again) = (request.clone(), request.clone());
-    let read = node.read(move |repository| read_room(repository, &first)).await;
+    let read = node.read(StoreRead::Room, move |repository| read_room(repository, &first)).await;
     match read {
         Err(Failure { code: ErrorCode::NotAMember, .. }) => {
             let ReadRoom { user_id, room_id, .. } = *request;
@@ -71,7 +72,7 @@ async fn member_snapshot(
             // The person's other devices show the room as joined when they ask again.
             let changed = frame::of_event(&ServerEvent::RoomsChanged {}, None);
             node.send_to_user(user_id, &changed, Some(key.serial));
-            node.read(move |repository| read_room(repository, &again)).await
+            node.read(StoreRead::Room, move |repository| read_room(repository, &again)).await
         }
         read => read,
     }

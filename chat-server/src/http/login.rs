@@ -12,6 +12,7 @@ use hyper::{Request, StatusCode};
 use super::{Handled, address, answer, body, credentials, device, refuse_foreign};
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::node::metrics::StoreRead;
 use crate::node::rates::Arrival;
 use crate::passwords::Verified;
 use crate::security_log;
@@ -96,7 +97,9 @@ async fn verify(
     address: IpAddr,
 ) -> Result<Option<Checked>, Failure> {
     let found = match username {
-        Some(username) => node.read(move |repository| find(repository, &username)).await?,
+        Some(username) => {
+            node.read(StoreRead::Session, move |repository| find(repository, &username)).await?
+        }
         None => None,
     };
     let hash = found.as_ref().and_then(|(_, hash)| hash.clone());

@@ -9,6 +9,7 @@ use hyper::{Request, StatusCode};
 
 use super::{Handled, answer, credentials, refuse_foreign};
 use crate::node::Node;
+use crate::node::metrics::StoreRead;
 
 pub(super) async fn handle(node: &Node, request: &Request<Incoming>) -> Handled {
     // A browser names no origin when a page reads from its own server.
@@ -17,7 +18,9 @@ pub(super) async fn handle(node: &Node, request: &Request<Incoming>) -> Handled 
     let signed_in = credentials::require(node, &credentials).await?;
     let (user_id, current) = (signed_in.user.id(), signed_in.session.id);
     let (now, idle_ms) = (node.clock.now(), node.limits.session_idle_ms);
-    let mut listed = node.read(move |repository| list_sessions(repository, now, idle_ms, user_id)).await?;
+    let mut listed = node
+        .read(StoreRead::Session, move |repository| list_sessions(repository, now, idle_ms, user_id))
+        .await?;
     // What is written down may be an hour old; who asks, or is connected here, is seen now.
     let connected = node.connections.of_user(user_id);
     for session in listed.iter_mut().map(|listed| &mut listed.session) {

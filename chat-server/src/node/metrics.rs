@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     messages: Counters<MessageKind>,
     batch_commands: Histogram,
     commit_seconds: Histogram,
+    store_reads: Counters<StoreRead>,
     refusals: Counters<(Transport, ErrorCode)>,
     closes: Counters<CloseCode>,
     logins: Counters<Outcome>,
@@ -67,6 +68,8 @@ impl Metrics {
         let size = "Commands in one commit, successful or not";
         let took = "How long a commit takes, successful or not";
         let stored = "Messages that were committed; joining and leaving a room are messages too";
+        let reads =
+            "Reads of the database by this server, each in a transaction of its own, by what was asked for";
         let refused = "Requests that were answered with an error, by its code";
         let closed = "WebSockets that the server closed, by the close code";
         let logins = "Sign-ins with a password, by what they came to";
@@ -76,6 +79,7 @@ impl Metrics {
             messages: Counters::register(all, "chat_messages_stored", stored, kinds()),
             batch_commands: histogram(all, "chat_commit_batch_commands", size, sizes),
             commit_seconds: histogram(all, "chat_commit_seconds", took, seconds),
+            store_reads: Counters::register(all, "chat_store_reads", reads, store_reads()),
             refusals: Counters::register(all, "chat_refusals", refused, refusals()),
             closes: Counters::register(all, "chat_closes", closed, closes()),
             logins: Counters::register(all, "chat_logins", logins, outcomes(&Outcome::ALL)),
@@ -126,6 +130,11 @@ impl Metrics {
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
+    /// Counts a read of the database.
+    pub(crate) fn store_read(&self, what: StoreRead) {
+        self.store_reads.count(what);
+    }
+
     /// Notes whether the database answers.
     pub(crate) fn database(&self, is_up: bool) {
         self.read.database_up.set(i64::from(is_up));
@@ -166,6 +175,42 @@ fn closes() -> impl Iterator<Item = (CloseCode, [Label; 2])> {
 
 fn outcomes(all: &[Outcome]) -> impl Iterator<Item = (Outcome, [Label; 1])> {
     all.iter().map(|&outcome| (outcome, [("outcome", outcome.as_str().into())]))
+}
+
+fn store_reads() -> impl Iterator<Item = (StoreRead, [Label; 1])> {
+    StoreRead::ALL.into_iter().map(|what| (what, [("what", what.as_str().into())]))
+}
+
+/// What a read of the database was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum StoreRead {
+    /// Who is signed in, and with which devices.
+    Session,
+    /// What a joining or resuming client is shown of a room.
+    Room,
+    /// A page of older messages.
+    History,
+    /// Somebody's list of rooms.
+    Rooms,
+    /// What was left out between two commits.
+    Hole,
+    /// The control log, and whether the database answers.
+    Control,
+}
+
+impl StoreRead {
+    const ALL: [Self; 6] = [Self::Session, Self::Room, Self::History, Self::Rooms, Self::Hole, Self::Control];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Room => "room",
+            Self::History => "history",
+            Self::Rooms => "rooms",
+            Self::Hole => "hole",
+            Self::Control => "control",
+        }
+    }
 }
 
 /// What a sign-in or a registration came to.

@@ -8,6 +8,7 @@ use chat_protocol::CloseCode;
 
 use crate::connection::socket::SocketWriter;
 use crate::node::connections::{Closings, ConnectionAddress};
+use crate::node::metrics::StoreRead;
 use crate::shard::inbox::ShardEvent;
 use crate::shard::state::Identity;
 use crate::shard::{ConnectionKey, Gone, Shard};
@@ -47,7 +48,11 @@ async fn look_again<W: SocketWriter>(
     session_id: SessionId,
 ) {
     while shard.is_open(key) {
-        match shard.node.read(move |repository| ended(repository, user_id, session_id)).await {
+        match shard
+            .node
+            .read(StoreRead::Session, move |repository| ended(repository, user_id, session_id))
+            .await
+        {
             Ok(Some(code)) => return shard.close(key, code),
             Ok(None) => return,
             // Nothing is known: the database is away.
