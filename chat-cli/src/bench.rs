@@ -12,6 +12,7 @@ mod figures;
 mod frames;
 mod idle;
 mod ledger;
+mod metrics;
 mod number;
 mod open_files;
 mod pacer;

@@ -202,6 +202,9 @@ pub(crate) struct Storm {
     /// Clients that are connecting or joining at the same time; without it all of them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=COUNT_MAX))]
     pub(crate) at_once: Option<u32>,
+    /// The server sends no acks: a baseline, or another chat.
+    #[arg(long, hide = true)]
+    pub(crate) without_acks: bool,
 }
 
 /// `bench store`.

@@ -1,9 +1,12 @@
 //! `bench storm`: many clients join at once, or come back at once and resume.
 
+use serde_json::Value;
+
 use super::crowd::Crowd;
 use super::fanout::CALMLY_AT_ONCE;
 use super::figures::Reading;
 use super::ledger::Counts;
+use super::metrics::{self, StoreReads};
 use super::number::{count, float, per, ratio};
 use super::stopwatch::{SECOND_NS, seconds};
 use super::summary::Summary;
@@ -38,7 +41,8 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
     swarm.part(if request.resume { Memory::Kept } else { Memory::Lost });
     let each = if request.resume { request.missed } else { request.history };
     let mut writers = crowd.gather((1..=rooms).map(|room| vec![room]).collect())?;
-    fill(&mut writers, rooms, each.into())?;
+    let acks = if request.without_acks { Acks::None } else { Acks::Each };
+    fill(&mut writers, rooms, each.into(), acks)?;
     swarm.watch.phase("apart");
     swarm.run_for(APART_NS)?;
 
@@ -46,9 +50,11 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
     // The whole page of a joining client, or exactly what a resuming one missed.
     swarm.ledger.history_wanted = Some(each.into());
     let at_once = request.at_once.map_or(all, |at_once| usize::try_from(at_once).unwrap_or(all));
+    let reads_before = swarm.store_reads();
     let before = Reading::take(&swarm.ledger, load.server_pid);
     swarm.join(all, at_once)?;
     let figures = Reading::take(&swarm.ledger, load.server_pid).since(&before);
+    let reads = swarm.store_reads().zip(reads_before).map(|(now, before)| metrics::since(now, &before));
 
     let ledger = &swarm.ledger;
     let seconds = ratio(ledger.joins.max(), SECOND_NS);
@@ -71,19 +77,37 @@ pub(super) fn run(request: &Storm, is_json: bool) -> Result<Report, CliError> {
         .per_second("clients", "clients_per_s", per(float(ledger.joins.len()), seconds))
         .times("a client is there after", "client_ms", &ledger.joins)
         .cpu(&figures, "client", clients.into());
+    tell_reads(reads, clients, rooms, &mut summary);
     check(&ledger.counts, request, u64::from(clients) * u64::from(rooms_each), each, &mut summary);
     Ok(summary.report())
 }
 
 /// Has each room's writer send so many messages.
-fn fill(writers: &mut Swarm, rooms: u32, messages: u64) -> Result<(), CliError> {
+fn fill(writers: &mut Swarm, rooms: u32, messages: u64, acks: Acks) -> Result<(), CliError> {
     let all = usize::try_from(rooms).unwrap_or(usize::MAX);
     writers.watch.phase("writing what will be read");
     writers.join(all, CALMLY_AT_ONCE)?;
     writers.begin(0..all, WINDOW, messages)?;
-    writers.settle(Acks::Each)?;
+    writers.settle(acks)?;
     writers.part(Memory::Lost);
     Ok(())
+}
+
+/// How often the server read its database meanwhile.
+fn tell_reads(reads: Option<StoreReads>, clients: u32, rooms: u32, summary: &mut Summary) {
+    let Some(reads) = reads else {
+        summary.field("store_reads", Value::Null);
+        return;
+    };
+    let (all, of_rooms) = (reads.values().sum::<u64>(), reads.get("room").copied().unwrap_or(0));
+    let (each, per_room) = (ratio(all, clients.into()), ratio(of_rooms, rooms.into()));
+    let kinds: Vec<String> = reads.iter().map(|(kind, &reads)| format!("{kind} {}", count(reads))).collect();
+    summary
+        .row("reads of the database", format!("{}, {each:.2} per client ({})", count(all), kinds.join(", ")))
+        .row("of a room, for each room", format!("{per_room:.1}"))
+        .field("store_reads", serde_json::json!(reads))
+        .figure("store_reads_per_client", each)
+        .figure("room_reads_per_room", per_room);
 }
 
 /// Whether everybody got what they missed.

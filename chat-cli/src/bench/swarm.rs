@@ -7,6 +7,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::client::Client;
 use super::ledger::{Again, Ledger};
+use super::metrics::StoreReads;
 use super::stopwatch::{SECOND_NS, Stopwatch, seconds};
 use super::target::{Target, not_connected};
 use super::watch::Watch;
@@ -58,6 +59,11 @@ impl Swarm {
             buffer: vec![0; READ_BYTES],
             clients,
         })
+    }
+
+    /// The server's reads of the database since it began, where it tells them.
+    pub(super) fn store_reads(&self) -> Option<StoreReads> {
+        self.target.store_reads()
     }
 
     /// Whoever else wants to wake the loop.

@@ -7,6 +7,7 @@ use chat_protocol::SUBPROTOCOL;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::metrics::{self, StoreReads};
 use crate::args::bench::Load;
 use crate::error::CliError;
 use crate::line::authority;
@@ -59,6 +60,11 @@ impl Target {
             Err(error) if !is_under_way(&error) => Err(error),
             _ => Ok(TcpStream::from_std(socket.into())),
         }
+    }
+
+    /// The server's reads of the database since it began, where it tells them.
+    pub(super) fn store_reads(&self) -> Option<StoreReads> {
+        metrics::store_reads(self.address, &self.authority)
     }
 
     /// What asks for the upgrade, as the person of a token.

@@ -139,6 +139,9 @@ fn whoever_joins_in_a_storm_gets_the_history() {
     let first = stage.document("storm", &args);
     assert_eq!((number(&first, "messages"), number(&first, "short_answers")), (20 * 30, 0));
     assert_eq!(number(&first["client_ms"], "count"), 20);
+    // Everybody is looked up; how many clients share a read of a room depends on how they come.
+    assert_eq!(number(&first["store_reads"], "session"), 20);
+    assert!((4..=20).contains(&number(&first["store_reads"], "room")), "{first}");
     // Now more are there than a page holds: everybody gets a whole page.
     let again = stage.document("storm", &args);
     assert_eq!((number(&again, "messages"), number(&again, "short_answers")), (20 * 50, 0));
