@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use crate::shape::{SHAPES, Shape};
+use crate::shape::{SHAPES, STORMS, Shape, Storm};
 use crate::target::Target;
 
 /// Measures chat-server beside the limits of this machine and beside servers of others.
@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Fan-out with one shape only: rooms and clients in each, as in `10x100`.
     #[arg(long, value_parser = SHAPES.each_ref().map(|shape| shape.name))]
     shape: Option<String>,
+    /// Storms of one kind only.
+    #[arg(long, value_parser = STORMS.each_ref().map(|storm| storm.name))]
+    storm: Option<String>,
     /// These targets only, of those that a load has.
     #[arg(long = "target", value_delimiter = ',')]
     wanted: Vec<Target>,
@@ -32,6 +35,9 @@ pub(crate) struct Arguments {
     /// The database of that limit.
     #[arg(long, hide = true, default_value = "chat.db")]
     pub(crate) database: PathBuf,
+    /// People whom that limit lists in a room.
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub(crate) participants: usize,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -50,6 +56,8 @@ pub(crate) enum Load {
     StalledReaders,
     /// How long messages take in a room of 2 beside a saturated room of 1,000.
     NoisyNeighbour,
+    /// Clients that all come at once.
+    Storm,
 }
 
 /// What a process of the comparison is.
@@ -61,6 +69,8 @@ pub(crate) enum Role {
     BareLoopPerTurn,
     /// The same, and makes it durable before.
     BareLoopPerCommit,
+    /// Answers upgrades and joins from memory.
+    AcceptLoop,
     /// Inserts rows, many with a commit.
     InsertLoop,
     /// Inserts rows, each with a commit.
@@ -72,6 +82,12 @@ impl Arguments {
     pub(crate) fn shapes(&self) -> Vec<&'static Shape> {
         let is_wanted = |shape: &&Shape| self.shape.as_ref().is_none_or(|name| name == shape.name);
         SHAPES.iter().filter(is_wanted).collect()
+    }
+
+    /// The storms to be measured.
+    pub(crate) fn storms(&self) -> Vec<&'static Storm> {
+        let is_wanted = |storm: &&Storm| self.storm.as_ref().is_none_or(|name| name == storm.name);
+        STORMS.iter().filter(is_wanted).collect()
     }
 
     /// The targets to be measured of those that a load has, as far as they are there.

@@ -1,16 +1,16 @@
-//! The limits of fan-out: a loop that finds a message's room and writes it to the members. No sign-in, no rules, no
-//! acks; nothing is stored, or the rows alone.
+//! The limits of fan-out and of storms: a loop that finds a message's room and writes it to the members, and answers
+//! joins. No sign-in, no rules, no acks; nothing is stored, or the rows alone.
 
 use std::collections::BTreeSet;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use crate::canned::{Answer, Canned};
 use crate::rows::{CREATED_AT_MS, Row, Rows};
+use crate::wire::{append_frame, behind, first_frame, number_behind, room_of, text, upgraded};
 
 /// When messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +24,14 @@ pub(crate) enum Flush {
 const LISTENER: Token = Token(usize::MAX);
 const EVENTS: usize = 1_024;
 const READ_BYTES: usize = 64 * 1024;
-/// What stands in front of a room's number.
-const ROOM: &[u8] = br#""room":"bench-"#;
-const UPGRADED: &[u8] =
-    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+/// Connections that may wait to be accepted: as many as the server lets wait.
+const BACKLOG_MAX: i32 = 4_096;
 
 /// Listens on a free port, says where, and serves until it is killed. With rows, what a turn of the loop brought is
-/// durable before anybody hears of it.
-pub(crate) fn run(flush: Flush, rows: Option<Rows>) -> io::Result<()> {
+/// durable before anybody hears of it. With canned answers a join brings what was missed.
+pub(crate) fn run(flush: Flush, rows: Option<Rows>, canned: Option<Canned>) -> io::Result<()> {
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+    socket2::SockRef::from(&listener).listen(BACKLOG_MAX)?;
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -40,6 +39,7 @@ pub(crate) fn run(flush: Flush, rows: Option<Rows>) -> io::Result<()> {
     let mut hub = Hub {
         flush,
         rows,
+        canned,
         connections: Vec::new(),
         rooms: Vec::new(),
         dirty: BTreeSet::new(),
@@ -66,6 +66,7 @@ pub(crate) fn run(flush: Flush, rows: Option<Rows>) -> io::Result<()> {
 struct Hub {
     flush: Flush,
     rows: Option<Rows>,
+    canned: Option<Canned>,
     connections: Vec<Connection>,
     rooms: Vec<Room>,
     /// Rooms with something to write at the end of the turn.
@@ -79,10 +80,21 @@ struct Room {
     members: Vec<usize>,
     last_seq: u64,
     frames: Vec<u8>,
+    newest: Newest,
+    answer: Answer,
+}
+
+/// The last event of a room, and where in it the message stands.
+#[derive(Default)]
+struct Newest {
+    event: Vec<u8>,
+    message: Range<usize>,
 }
 
 struct Connection {
-    stream: TcpStream,
+    /// Nothing once the client is gone.
+    stream: Option<TcpStream>,
+    rooms: Vec<usize>,
     is_upgraded: bool,
     /// Bytes that came and are no whole frame yet.
     partial: Vec<u8>,
@@ -108,7 +120,8 @@ impl Connection {
     }
 
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stream.write(bytes) {
+        let Some(stream) = &mut self.stream else { return Ok(bytes.len()) };
+        match stream.write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             // A client that goes away is none of the loop's business.
             Err(_) => Ok(bytes.len()),
@@ -128,9 +141,13 @@ impl Hub {
             stream.set_nodelay(true)?;
             let token = Token(self.connections.len());
             poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-            let connection =
-                Connection { stream, is_upgraded: false, partial: Vec::new(), backlog: Vec::new() };
-            self.connections.push(connection);
+            self.connections.push(Connection {
+                stream: Some(stream),
+                rooms: Vec::new(),
+                is_upgraded: false,
+                partial: Vec::new(),
+                backlog: Vec::new(),
+            });
         }
     }
 
@@ -138,11 +155,14 @@ impl Hub {
         let connection = &mut self.connections[number];
         let held = connection.partial.len();
         buffer[..held].copy_from_slice(&connection.partial);
-        let read = match connection.stream.read(&mut buffer[held..]) {
+        let Some(stream) = &mut connection.stream else { return Ok(()) };
+        let read = match stream.read(&mut buffer[held..]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Ok(0) | Err(_) => {
+                self.part(number);
+                return Ok(());
+            }
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            // The run is over: the clients go.
-            Err(_) => 0,
         };
         let bytes = &mut buffer[..held + read];
         let mut taken = 0;
@@ -153,7 +173,11 @@ impl Hub {
             }
             taken = bytes.len();
             connection.is_upgraded = true;
-            connection.write(UPGRADED)?;
+            let mut answer = upgraded(bytes);
+            if let Some(canned) = &self.canned {
+                answer.extend_from_slice(&canned.status);
+            }
+            connection.write(&answer)?;
         }
         while let Some((header, payload)) = first_frame(&bytes[taken..])? {
             let payload = taken + payload.start..taken + payload.end;
@@ -169,17 +193,34 @@ impl Hub {
         Ok(())
     }
 
+    /// Forgets a client that is gone.
+    fn part(&mut self, number: usize) {
+        let connection = &mut self.connections[number];
+        connection.stream = None;
+        for room in std::mem::take(&mut connection.rooms) {
+            self.rooms[room].members.retain(|&member| member != number);
+        }
+    }
+
     fn hear(&mut self, number: usize, payload: &[u8]) -> io::Result<()> {
         let room = room_of(payload).unwrap_or(0);
         if self.rooms.len() <= room {
             self.rooms.resize_with(room + 1, Room::default);
         }
         if payload.starts_with(br#"{"type":"join_room""#) {
-            self.rooms[room].members.push(number);
+            let Room { members, last_seq, newest, answer, .. } = &mut self.rooms[room];
+            members.push(number);
+            let connection = &mut self.connections[number];
+            connection.rooms.push(room);
+            if let Some(canned) = &self.canned {
+                let after = number_behind(payload, br#""after":"#);
+                let sample = &newest.event[newest.message.clone()];
+                return connection.write(canned.answer(room, *last_seq, after, sample, answer)?);
+            }
             let joined = format!(r#"{{"type":"room_joined","room":"bench-{room}","last_seq":0}}"#);
             let mut frame = Vec::new();
             append_frame(joined.as_bytes(), &mut frame)?;
-            return self.connections[number].write(&frame);
+            return connection.write(&frame);
         }
         if payload.starts_with(br#"{"type":"send_message""#) {
             self.rooms[room].append(room, number, payload)?;
@@ -223,13 +264,18 @@ impl Room {
         let seq = self.last_seq;
         // From here on the sender's text is taken as it is: `"…","key":"…"}`.
         let rest = behind(payload, br#""body":"#).unwrap_or_default();
-        let mut message = format!(
-            r#"{{"type":"new_message","room":"bench-{room}","seq":{seq},"message":{{"id":"{seq}","seq":{seq},"changed_seq":{seq},"user":{{"id":"{sender}","username":"user-{sender:04}","display_name":"user-{sender:04}"}},"kind":"text","created_at":{CREATED_AT_MS},"edited_at":null,"body":"#
+        let start = format!(r#"{{"type":"new_message","room":"bench-{room}","seq":{seq},"message":"#);
+        let message_starts = start.len();
+        let mut event = format!(
+            r#"{start}{{"id":"{seq}","seq":{seq},"changed_seq":{seq},"user":{{"id":"{sender}","username":"user-{sender:04}","display_name":"user-{sender:04}"}},"kind":"text","created_at":{CREATED_AT_MS},"edited_at":null,"body":"#
         )
         .into_bytes();
-        message.extend_from_slice(rest);
-        message.push(b'}');
-        append_frame(&message, &mut self.frames)
+        event.extend_from_slice(rest);
+        let message_ends = event.len();
+        event.push(b'}');
+        append_frame(&event, &mut self.frames)?;
+        self.newest = Newest { event, message: message_starts..message_ends };
+        Ok(())
     }
 }
 
@@ -239,41 +285,4 @@ fn row(room: usize, number: usize, seq: u64, payload: &[u8]) -> io::Result<Row> 
     let user_id = i64::try_from(number + 1).map_err(io::Error::other)?;
     let (body, key) = (text(payload, br#""body":""#), text(payload, br#""key":""#));
     Ok(Row { room, user_id, seq, body, key })
-}
-
-/// The text that begins behind something; a load's texts need no escapes.
-fn text(payload: &[u8], wanted: &[u8]) -> String {
-    let text = behind(payload, wanted).unwrap_or_default().split(|&byte| byte == b'"').next();
-    String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
-}
-
-/// The header of the frame that some bytes begin with, and where its payload stands; `None` until all of it is there.
-fn first_frame(bytes: &[u8]) -> io::Result<Option<(FrameHeader, Range<usize>)>> {
-    let mut cursor = Cursor::new(bytes);
-    let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(io::Error::other)? else {
-        return Ok(None);
-    };
-    let start = usize::try_from(cursor.position()).map_err(io::Error::other)?;
-    let end = start + usize::try_from(length).map_err(io::Error::other)?;
-    Ok((end <= bytes.len()).then_some((header, start..end)))
-}
-
-fn append_frame(payload: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
-    let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
-    let length = u64::try_from(payload.len()).map_err(io::Error::other)?;
-    header.format(length, bytes).map_err(io::Error::other)?;
-    bytes.extend_from_slice(payload);
-    Ok(())
-}
-
-/// The number of the room that a request names.
-fn room_of(payload: &[u8]) -> Option<usize> {
-    let digits: Vec<u8> = behind(payload, ROOM)?.iter().copied().take_while(u8::is_ascii_digit).collect();
-    std::str::from_utf8(&digits).ok()?.parse().ok()
-}
-
-/// What follows the first occurrence of something.
-fn behind<'p>(payload: &'p [u8], wanted: &[u8]) -> Option<&'p [u8]> {
-    let at = payload.windows(wanted.len()).position(|window| window == wanted)?;
-    payload.get(at + wanted.len()..)
 }

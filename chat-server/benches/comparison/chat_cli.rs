@@ -60,11 +60,13 @@ pub(crate) fn store(data_dir: &Path, senders: usize, seconds: u64, pinning: &Pin
 
 /// A figure of a load.
 pub(crate) fn figure(document: &Value, name: &str) -> io::Result<f64> {
-    let path = format!("/{name}");
-    document
-        .pointer(&path)
-        .and_then(Value::as_f64)
-        .ok_or_else(|| io::Error::other(format!("the load says nothing of {name}: {document}")))
+    let text = || io::Error::other(format!("the load says nothing of {name}: {document}"));
+    figure_if_told(document, name).ok_or_else(text)
+}
+
+/// A figure that not every target makes known.
+pub(crate) fn figure_if_told(document: &Value, name: &str) -> Option<f64> {
+    document.pointer(&format!("/{name}")).and_then(Value::as_f64)
 }
 
 fn document(command: &mut Command) -> io::Result<Value> {

@@ -7,7 +7,17 @@ use crate::chat_cli::{self, figure};
 use crate::pinning::Pinning;
 use crate::report;
 use crate::shape::Shape;
-use crate::target::{TARGETS, Target};
+use crate::target::Target;
+
+/// The order within a round.
+const TARGETS: [Target; 6] = [
+    Target::ChatServer,
+    Target::BareLoopPerCommit,
+    Target::BareLoop,
+    Target::BareLoopPerTurn,
+    Target::UWebSockets,
+    Target::UWebSocketsFull,
+];
 
 /// A run and where it belongs.
 pub(crate) struct Round {
@@ -60,8 +70,8 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
 
 /// Runs a target under a load for so many seconds.
 pub(crate) fn run(target: Target, shape: &Shape, seconds: u64, pinning: &Pinning) -> io::Result<Figures> {
-    let running = target.start(shape.population(), pinning)?;
-    let load = running.load("fanout", &running.tokens(), shape.arguments(), seconds);
+    let running = target.start(shape.population(), pinning, Vec::new())?;
+    let load = running.load("fanout", &running.tokens(), shape.arguments(seconds));
     let document = chat_cli::load(&load, pinning)?;
     let figure = |name| figure(&document, name);
     Ok(Figures {

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod bare_loop;
+mod canned;
 mod chat_cli;
 mod disk;
 mod fan_out;
@@ -21,7 +22,9 @@ mod rows;
 mod shape;
 mod stalled_readers;
 mod store;
+mod storm;
 mod target;
+mod wire;
 
 use std::io;
 use std::process::ExitCode;
@@ -30,6 +33,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Load, Role};
 use bare_loop::Flush;
+use canned::Canned;
 use insert_loop::SENDERS;
 use pinning::Pinning;
 use rows::Rows;
@@ -44,11 +48,13 @@ fn main() -> ExitCode {
     let (database, seconds) = (&arguments.database, arguments.seconds);
     let done = match arguments.role {
         None => compare(&arguments),
-        Some(Role::BareLoop) => bare_loop::run(Flush::EachMessage, None),
-        Some(Role::BareLoopPerTurn) => bare_loop::run(Flush::EachTurn, None),
+        Some(Role::BareLoop) => bare_loop::run(Flush::EachMessage, None, None),
+        Some(Role::BareLoopPerTurn) => bare_loop::run(Flush::EachTurn, None, None),
         Some(Role::BareLoopPerCommit) => {
-            Rows::open(database).and_then(|rows| bare_loop::run(Flush::EachTurn, Some(rows)))
+            Rows::open(database).and_then(|rows| bare_loop::run(Flush::EachTurn, Some(rows), None))
         }
+        Some(Role::AcceptLoop) => Canned::new(arguments.participants)
+            .and_then(|canned| bare_loop::run(Flush::EachTurn, None, Some(canned))),
         Some(Role::InsertLoop) => insert_loop::run(database, SENDERS, seconds),
         Some(Role::CommitLoop) => insert_loop::run(database, 1, seconds),
     };
@@ -71,6 +77,7 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         Load::Rate => rate::compare(arguments, &pinning),
         Load::StalledReaders => stalled_readers::compare(arguments, &pinning),
         Load::NoisyNeighbour => noisy_neighbour::compare(arguments, &pinning),
+        Load::Storm => storm::compare(arguments, &pinning),
     }?;
     print!("{}{report}", report::conditions(&pinning, arguments, fsync_ms));
     Ok(())

@@ -54,8 +54,8 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
 }
 
 fn run(target: Target, seconds: u64, pinning: &Pinning) -> io::Result<Neighbour> {
-    let alone = small(&target.start(POPULATION, pinning)?, seconds, pinning)?;
-    let running = target.start(POPULATION, pinning)?;
+    let alone = small(&target.start(POPULATION, pinning, Vec::new())?, seconds, pinning)?;
+    let running = target.start(POPULATION, pinning, Vec::new())?;
     let saturation = Saturation::begin(&running, &LARGE, seconds, pinning)?;
     let beside = small(&running, seconds, pinning)?;
     Ok(Neighbour { alone, beside, large_deliveries_per_s: saturation.end()? })
@@ -63,7 +63,7 @@ fn run(target: Target, seconds: u64, pinning: &Pinning) -> io::Result<Neighbour>
 
 /// Runs the room of 2, ahead of what else the generator's CPU has to do: it shall not wait for the other generator.
 fn small(running: &Running, seconds: u64, pinning: &Pinning) -> io::Result<Figures> {
-    let load = running.load("rate", &tokens_of_small(running)?, SMALL.arguments(), seconds);
+    let load = running.load("rate", &tokens_of_small(running)?, SMALL.arguments(seconds));
     Figures::read(&chat_cli::urgent_load(&load, pinning)?)
 }
 

@@ -23,8 +23,8 @@ pub(crate) struct OpenLoop {
 }
 
 impl OpenLoop {
-    /// What says the same to `chat-cli bench rate`.
-    pub(crate) fn arguments(&self) -> impl Iterator<Item = String> {
+    /// What says the same to `chat-cli bench rate`, for so many seconds.
+    pub(crate) fn arguments(&self, seconds: u64) -> impl Iterator<Item = String> {
         let Self { messages_per_s, rooms, members, first_room, stalled_every, warm_up_s } = *self;
         let always = [
             ("per-second", messages_per_s),
@@ -34,7 +34,8 @@ impl OpenLoop {
             ("warm-up", warm_up_s),
         ];
         let sometimes = stalled_every.map(|every| ("stalled-every", every));
-        always.into_iter().chain(sometimes).map(|(name, count)| format!("--{name}={count}"))
+        let counts = always.into_iter().chain(sometimes).map(|(name, count)| format!("--{name}={count}"));
+        counts.chain([format!("--seconds={seconds}")])
     }
 }
 

@@ -7,8 +7,9 @@ use std::fmt::Write;
 use crate::arguments::Arguments;
 use crate::fan_out::{Figures, Round};
 use crate::pinning::Pinning;
-use crate::shape::Shape;
+use crate::shape::{Shape, Storm};
 use crate::store;
+use crate::storm;
 use crate::target::Target;
 
 pub(crate) use open_loop::{noisy_neighbour, rate, stalled_readers};
@@ -21,6 +22,11 @@ const FIGURES_HEAD: &str = "\
 const RATIOS_HEAD: &str = "
 | rooms x clients | chat-server / | per second | per server CPU second |
 |---|---|--:|--:|
+";
+const STORM_HEAD: &str = "\
+| clients | target | all are there after s | clients/s | server CPU µs per client | server CPU % | generator CPU % \
+| others' CPU % | put off | reads of the database per client | reads of a room for each room |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 ";
 /// One of a round's figures.
 type MessagesPerS = fn(&store::Round) -> f64;
@@ -120,6 +126,67 @@ pub(crate) fn store(rounds: &[store::Round]) -> String {
         let _ = writeln!(text, "| {name} | {per_s:.0} | {server:.2} | {writer:.2} |");
     }
     text
+}
+
+/// What the storms came to, and the server beside each of the others.
+pub(crate) fn storm(rounds: &[storm::Round], storms: &[&'static Storm], targets: &[Target]) -> String {
+    let runs = |storm: &'static Storm, target| {
+        let is_meant = move |round: &&storm::Round| round.storm == storm && round.target == target;
+        rounds.iter().filter(is_meant).collect::<Vec<_>>()
+    };
+    let mut text = STORM_HEAD.to_owned();
+    let mut ratios = String::new();
+    for &storm in storms {
+        let own = runs(storm, Target::ChatServer);
+        for &target in targets {
+            let theirs = runs(storm, target);
+            if theirs.is_empty() {
+                continue;
+            }
+            text.push_str(&storm_row(storm, target, &theirs));
+            let pairs: Vec<_> = own
+                .iter()
+                .flat_map(|own| theirs.iter().map(move |other| (own, other)))
+                .filter(|(own, other)| target != Target::ChatServer && own.number == other.number)
+                .map(|(own, other)| (own.figures, other.figures))
+                .collect();
+            let per = |ratio: fn(&(storm::Figures, storm::Figures)) -> f64| {
+                median(pairs.iter().map(ratio).collect())
+            };
+            let per_s = per(|(own, other)| own.clients_per_s / other.clients_per_s);
+            let per_cpu_s = per(|(own, other)| other.target_us_each / own.target_us_each);
+            if !pairs.is_empty() {
+                let _ = writeln!(ratios, "| {storm} | {target} | {per_s:.2} | {per_cpu_s:.2} |");
+            }
+        }
+    }
+    if !ratios.is_empty() {
+        text.push_str(&RATIOS_HEAD.replace("rooms x clients", "clients"));
+        text.push_str(&ratios);
+    }
+    text
+}
+
+fn storm_row(storm: &Storm, target: Target, runs: &[&storm::Round]) -> String {
+    let of = |figure: fn(&storm::Figures) -> f64| {
+        median(runs.iter().map(|round| figure(&round.figures)).collect())
+    };
+    let if_told = |figure: fn(&storm::Figures) -> Option<f64>| {
+        let told: Vec<f64> = runs.iter().filter_map(|round| figure(&round.figures)).collect();
+        if told.is_empty() { "–".to_owned() } else { format!("{:.2}", median(told)) }
+    };
+    format!(
+        "| {storm} | {target} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {} |\n",
+        of(|figures| figures.seconds),
+        of(|figures| figures.clients_per_s),
+        of(|figures| figures.target_us_each),
+        of(|figures| figures.target_cpu * 100.0),
+        of(|figures| figures.generator_cpu * 100.0),
+        of(|figures| figures.others_cpu * 100.0),
+        of(|figures| figures.put_off),
+        if_told(|figures| figures.reads_per_client),
+        if_told(|figures| figures.room_reads_per_room),
+    )
 }
 
 /// The middle one, or the mean of the two in the middle; not a number of nothing.

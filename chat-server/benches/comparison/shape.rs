@@ -1,4 +1,4 @@
-//! The shapes of the load: how many clients in how many rooms.
+//! The shapes of the loads: how many clients in how many rooms.
 
 use std::fmt;
 
@@ -36,6 +36,68 @@ pub(crate) struct Population {
     pub(crate) rooms: usize,
 }
 
+/// Clients that all come at once, for the first time or to resume.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Storm {
+    /// How the storm is called on the command line.
+    pub(crate) name: &'static str,
+    pub(crate) clients: usize,
+    pub(crate) rooms: usize,
+    /// Rooms that each client resumes; `None` for a storm of joins, which are of one room each.
+    resumed: Option<usize>,
+    /// Messages that each client gets in each of its rooms.
+    pub(crate) messages: usize,
+}
+
+/// Those who come with nothing and get a page each, and those who come back.
+pub(crate) static STORMS: [Storm; 2] = [
+    Storm { name: "join", clients: 2_000, rooms: 100, resumed: None, messages: 50 },
+    Storm { name: "resume", clients: 10_000, rooms: 100, resumed: Some(3), messages: 20 },
+];
+
+/// People whom an answer to a join lists, at most.
+const PARTICIPANTS_MAX: usize = 200;
+
+impl Storm {
+    /// Whether clients come back with a position.
+    pub(crate) const fn is_resume(&self) -> bool {
+        self.resumed.is_some()
+    }
+
+    /// The people whom the answers to its joins list.
+    pub(crate) fn participants(&self) -> usize {
+        (self.clients * self.resumed.unwrap_or(1) / self.rooms).min(PARTICIPANTS_MAX)
+    }
+
+    pub(crate) const fn population(&self) -> Population {
+        Population { people: self.clients, rooms: self.rooms }
+    }
+
+    /// What says the same to `chat-cli bench storm`.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self { clients, rooms, messages, .. } = self;
+        let mut arguments = vec![format!("--clients={clients}"), format!("--rooms={rooms}")];
+        match self.resumed {
+            None => arguments.push(format!("--history={messages}")),
+            Some(each) => {
+                arguments.push("--resume".to_owned());
+                arguments.extend([format!("--rooms-each={each}"), format!("--missed={messages}")]);
+            }
+        }
+        arguments
+    }
+}
+
+impl fmt::Display for Storm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clients, messages, .. } = self;
+        match self.resumed {
+            None => write!(f, "{clients} join, {messages} messages"),
+            Some(rooms) => write!(f, "{clients} resume {rooms} rooms, {messages} messages each"),
+        }
+    }
+}
+
 impl Shape {
     pub(crate) const fn clients(&self) -> usize {
         self.rooms * self.members
@@ -46,12 +108,14 @@ impl Shape {
         Population { people: self.clients(), rooms: self.rooms }
     }
 
-    /// What says the same to `chat-cli bench fanout`.
-    pub(crate) fn arguments(&self) -> impl Iterator<Item = String> {
+    /// What says the same to `chat-cli bench fanout`, for so many seconds.
+    pub(crate) fn arguments(&self, seconds: u64) -> Vec<String> {
         let Self { rooms, members, senders, window, .. } = self;
         [("rooms", rooms), ("members", members), ("senders", senders), ("window", window)]
             .map(|(name, count)| format!("--{name}={count}"))
             .into_iter()
+            .chain([format!("--seconds={seconds}")])
+            .collect()
     }
 }
 

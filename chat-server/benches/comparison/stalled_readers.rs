@@ -30,8 +30,8 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
     let everybody_reads = OpenLoop { warm_up_s: WARM_UP_S, ..OPEN_LOOP };
     let some_stall = OpenLoop { stalled_every: Some(STALLED_EVERY), ..everybody_reads };
     let run = |open_loop: &OpenLoop| {
-        let running = Target::ChatServer.start(POPULATION, pinning)?;
-        let load = running.load("rate", &running.tokens(), open_loop.arguments(), arguments.seconds);
+        let running = Target::ChatServer.start(POPULATION, pinning, Vec::new())?;
+        let load = running.load("rate", &running.tokens(), open_loop.arguments(arguments.seconds));
         chat_cli::load(&load, pinning)
     };
     let mut rounds = Vec::new();

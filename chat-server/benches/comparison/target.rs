@@ -29,6 +29,8 @@ pub(crate) enum Target {
     BareLoopPerTurn,
     /// The same behind a commit of the server's rows.
     BareLoopPerCommit,
+    /// Takes everybody in and answers joins from memory, and nothing else.
+    AcceptLoop,
     /// A plain chat on uWebSockets.js, whose rows are safe from its own end.
     #[value(name = "uwebsockets")]
     UWebSockets,
@@ -36,16 +38,6 @@ pub(crate) enum Target {
     #[value(name = "uwebsockets-full")]
     UWebSocketsFull,
 }
-
-/// The order within a round.
-pub(crate) const TARGETS: [Target; 6] = [
-    Target::ChatServer,
-    Target::BareLoopPerCommit,
-    Target::BareLoop,
-    Target::BareLoopPerTurn,
-    Target::UWebSockets,
-    Target::UWebSocketsFull,
-];
 
 impl Target {
     /// Whether it can be started: the other servers' libraries are fetched on request.
@@ -56,8 +48,13 @@ impl Target {
         }
     }
 
-    /// Starts it anew.
-    pub(crate) fn start(self, population: Population, pinning: &Pinning) -> io::Result<Running> {
+    /// Starts it anew; `more` is what its command line says besides.
+    pub(crate) fn start(
+        self,
+        population: Population,
+        pinning: &Pinning,
+        more: Vec<String>,
+    ) -> io::Result<Running> {
         let folder = tempfile::tempdir_in(disk::FOLDER)?;
         let tokens = folder.path().join(TOKENS);
         match self {
@@ -65,14 +62,16 @@ impl Target {
             // They take everybody for whoever they are.
             _ => std::fs::write(tokens, "anybody\n".repeat(population.people))?,
         }
-        let command = match self {
+        let mut command = match self {
             Self::ChatServer => chat_server(&folder, pinning),
             Self::BareLoop => limit("bare-loop", &folder, pinning)?,
             Self::BareLoopPerTurn => limit("bare-loop-per-turn", &folder, pinning)?,
             Self::BareLoopPerCommit => limit("bare-loop-per-commit", &folder, pinning)?,
+            Self::AcceptLoop => limit("accept-loop", &folder, pinning)?,
             Self::UWebSockets => peer("uwebsockets.js", "NORMAL", &folder, pinning),
             Self::UWebSocketsFull => peer("uwebsockets.js", "FULL", &folder, pinning),
         };
+        command.args(more);
         Running::start(command, folder, self)
     }
 }
@@ -84,6 +83,7 @@ impl fmt::Display for Target {
             Self::BareLoop => "limit: write per delivery",
             Self::BareLoopPerTurn => "limit: write per turn",
             Self::BareLoopPerCommit => "limit: write per commit",
+            Self::AcceptLoop => "limit: bare accept loop",
             Self::UWebSockets => "uWebSockets.js, SQLite NORMAL",
             Self::UWebSocketsFull => "uWebSockets.js, SQLite FULL",
         })
@@ -152,12 +152,10 @@ impl Running {
         kind: &str,
         tokens: &Path,
         arguments: impl IntoIterator<Item = String>,
-        seconds: u64,
     ) -> Vec<String> {
         let mut load = vec!["bench".to_owned(), kind.to_owned(), format!("--server={}", self.url)];
         load.extend(arguments);
         load.push(format!("--tokens={}", tokens.display()));
-        load.push(format!("--seconds={seconds}"));
         // The programs that set the target's limits and its CPU gave their place to it.
         load.push(format!("--server-pid={}", self.child.id()));
         if self.target != Target::ChatServer {

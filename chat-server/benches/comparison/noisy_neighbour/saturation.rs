@@ -30,7 +30,7 @@ impl Saturation {
         pinning: &Pinning,
     ) -> io::Result<Self> {
         let lasting_s = seconds + LONGER_S;
-        let load = running.load("fanout", &running.tokens(), shape.arguments(), lasting_s);
+        let load = running.load("fanout", &running.tokens(), shape.arguments(lasting_s));
         let mut command = pinning.generator(chat_cli::find()?.as_os_str());
         command.args(load).args(["--progress", chat_cli::AS_JSON]);
         let mut generator = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
