@@ -33,4 +33,5 @@ mod rooms;
 mod sessions;
 mod settings;
 mod sign_in;
+mod system_calls;
 mod timeouts;
