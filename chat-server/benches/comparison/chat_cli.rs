@@ -44,7 +44,7 @@ pub(crate) fn load(load: &[String], pinning: &Pinning) -> io::Result<Value> {
     document(pinning.generator(find()?.as_os_str()).args(load))
 }
 
-/// The same, ahead of another load on that CPU.
+/// The same, ahead of whatever else runs on that CPU: for loads whose times count.
 pub(crate) fn urgent_load(load: &[String], pinning: &Pinning) -> io::Result<Value> {
     document(pinning.urgent_generator(find()?.as_os_str()).args(load))
 }

@@ -50,7 +50,7 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
         }
         rounds.push(round);
     }
-    Ok(report::noisy_neighbour(&rounds, &targets, pinning))
+    Ok(report::noisy_neighbour(&rounds, &targets))
 }
 
 fn run(target: Target, seconds: u64, pinning: &Pinning) -> io::Result<Neighbour> {

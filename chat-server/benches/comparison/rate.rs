@@ -54,5 +54,5 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
 fn run(target: Target, seconds: u64, pinning: &Pinning) -> io::Result<Figures> {
     let running = target.start(POPULATION, pinning, Vec::new())?;
     let load = running.load("rate", &running.tokens(), OPEN_LOOP.arguments(seconds));
-    Figures::read(&chat_cli::load(&load, pinning)?)
+    Figures::read(&chat_cli::urgent_load(&load, pinning)?)
 }

@@ -46,6 +46,11 @@ pub(crate) fn conditions(pinning: &Pinning, arguments: &Arguments, fsync_ms: f64
     } else {
         "NOT PINNED: there is no `taskset` or no second CPU, so server and generator take each other's time.\n"
     });
+    if !pinning.is_urgency_possible {
+        text.push_str(
+            "NO PRIORITY: `chrt` is not allowed, so the generator of an open loop waits for others.\n",
+        );
+    }
     if cfg!(debug_assertions) {
         text.push_str("A DEBUG BUILD: the figures say nothing.\n");
     }

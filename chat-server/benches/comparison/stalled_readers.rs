@@ -32,7 +32,7 @@ pub(crate) fn compare(arguments: &Arguments, pinning: &Pinning) -> io::Result<St
     let run = |open_loop: &OpenLoop| {
         let running = Target::ChatServer.start(POPULATION, pinning, Vec::new())?;
         let load = running.load("rate", &running.tokens(), open_loop.arguments(arguments.seconds));
-        chat_cli::load(&load, pinning)
+        chat_cli::urgent_load(&load, pinning)
     };
     let mut rounds = Vec::new();
     for number in 1..=arguments.rounds {

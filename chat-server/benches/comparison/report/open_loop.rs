@@ -5,7 +5,6 @@ use std::fmt::Write;
 use super::median;
 use crate::noisy_neighbour::{self, Neighbour};
 use crate::open_loop::Figures;
-use crate::pinning::Pinning;
 use crate::rate;
 use crate::stalled_readers;
 use crate::target::Target;
@@ -102,16 +101,8 @@ pub(crate) fn stalled_readers(rounds: &[stalled_readers::Round]) -> String {
 }
 
 /// How long messages in a room of 2 took with and without a saturated room beside it.
-pub(crate) fn noisy_neighbour(
-    rounds: &[noisy_neighbour::Round],
-    targets: &[Target],
-    pinning: &Pinning,
-) -> String {
-    let mut text = String::new();
-    if !pinning.is_urgency_possible {
-        text.push_str("NO PRIORITY: `chrt` is not allowed, so one generator waits for the other.\n\n");
-    }
-    text.push_str(NEIGHBOUR_HEAD);
+pub(crate) fn noisy_neighbour(rounds: &[noisy_neighbour::Round], targets: &[Target]) -> String {
+    let mut text = NEIGHBOUR_HEAD.to_owned();
     for &target in targets {
         let of = |figure: fn(&Neighbour) -> f64| median(brought(rounds, target).map(figure).collect());
         let _ = writeln!(
