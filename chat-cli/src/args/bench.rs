@@ -30,6 +30,11 @@ pub(crate) enum Bench {
     Idle(Idle),
     /// Many clients join at once with their history, or come back at once with --resume.
     Storm(Storm),
+    /// How long pages of a room's history take: each client asks for the next one, at a random place, when one came.
+    ///
+    /// A room is as slow as what it holds makes it, so measure in one as long as yours will be; the first clients
+    /// become members of it.
+    History(History),
     /// The store by itself, without a server: durable messages per second, in groups and one by one.
     ///
     /// It writes into the database that --database-url or DATABASE_URL names, among the people and rooms of
@@ -205,6 +210,29 @@ pub(crate) struct Storm {
     /// The server sends no acks: a baseline, or another chat.
     #[arg(long, hide = true)]
     pub(crate) without_acks: bool,
+}
+
+/// `bench history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Which server.
+    #[command(flatten)]
+    pub(crate) load: Load,
+    /// The room's number: it is called bench-N.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=COUNT_MAX))]
+    pub(crate) room: u32,
+    /// Clients, each with one page under way.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=COUNT_MAX))]
+    pub(crate) clients: u32,
+    /// Messages in a page.
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) page: u32,
+    /// Seconds that are measured.
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
+    pub(crate) seconds: u32,
+    /// Seconds of load before that.
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = clap::value_parser!(u32).range(0..=SECONDS_MAX))]
+    pub(crate) warm_up: u32,
 }
 
 /// `bench store`.

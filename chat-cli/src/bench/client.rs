@@ -1,6 +1,8 @@
-//! One client of a load: its connection, from the upgrade to the end. What goes over it stands in `events`.
+//! One client of a load: its connection, from the upgrade to the end. What goes over it stands in `events`, and
+//! for pages of history in `paging`.
 
 mod events;
+mod paging;
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -9,6 +11,7 @@ use mio::net::TcpStream;
 
 use super::frames;
 use super::ledger::Ledger;
+use super::pages::Pages;
 use super::refusal::{self, UpgradeRefusal};
 use super::target::not_connected;
 use crate::error::CliError;
@@ -59,6 +62,8 @@ pub(super) struct Client {
     backlog: Vec<u8>,
     seats: Vec<Seat>,
     sender: Sender,
+    /// Whose history it reads, if it reads any.
+    pages: Option<Pages>,
 }
 
 impl Client {
@@ -73,6 +78,7 @@ impl Client {
             backlog: Vec::new(),
             seats: rooms.into_iter().map(|room| Seat { room, is_in: false, last_seq: None }).collect(),
             sender: Sender::default(),
+            pages: None,
         }
     }
 
@@ -240,6 +246,12 @@ impl Client {
             _ => return Err(refusal::closed(code)),
         }
         Ok(())
+    }
+
+    /// Lets nothing follow any more: no messages, no pages.
+    pub(super) fn stop(&mut self) {
+        self.sender.left = 0;
+        self.pages = None;
     }
 
     /// Whether the client is in all its rooms.

@@ -22,6 +22,7 @@ pub(super) struct Figures {
     pub(super) deliveries: u64,
     pub(super) reads: u64,
     pub(super) pings: u64,
+    pub(super) pages: u64,
     /// How much of a core the generator used; near 1 it was the limit, not the server.
     pub(super) own_cpu: f64,
     /// How many cores the server used, where its process is known.
@@ -58,6 +59,7 @@ impl Reading {
             deliveries: now.deliveries - then.deliveries,
             reads: now.reads - then.reads,
             pings: now.pings - then.pings,
+            pages: now.pages - then.pages,
             own_cpu: per(own_cpu_s, seconds),
             server_cpu: server_cpu_s.map(|cpu_s| per(cpu_s, seconds)),
             others_cpu: others_cpu_s.map(|cpu_s| per(cpu_s, seconds)),

@@ -36,6 +36,10 @@ pub(super) struct Counts {
     pub(super) broken_joins: u64,
     /// How often the server said that it can't now, and to come again.
     pub(super) put_off: u64,
+    /// Pages of history that came.
+    pub(super) pages: u64,
+    /// Those of them that held fewer messages than were asked for.
+    pub(super) short_pages: u64,
     /// Pings that were answered.
     pub(super) pings: u64,
     /// Reads of sockets that brought something.
@@ -65,6 +69,8 @@ pub(super) struct Ledger {
     pub(super) acks: Histogram<u64>,
     /// From the beginning of joining until a client is in all its rooms.
     pub(super) joins: Histogram<u64>,
+    /// From the request of a page of history until it came.
+    pub(super) page_times: Histogram<u64>,
     /// How much later than due a message was written: the generator's own delay.
     pub(super) delays: Histogram<u64>,
     /// Messages that are due in this time are timed.
@@ -121,6 +127,7 @@ impl Ledger {
             deliveries: no_times(),
             acks: no_times(),
             joins: no_times(),
+            page_times: no_times(),
             delays: no_times(),
             timed: 0..0,
             joining_since_ns: 0,
@@ -196,6 +203,15 @@ impl Ledger {
         self.counts.acks += 1;
         if self.timed.contains(&due_ns) {
             self.acks.saturating_record(self.now_ns.saturating_sub(due_ns));
+        }
+    }
+
+    /// Counts a page of history that was asked for at some time, and holds so many messages of those wanted.
+    pub(super) fn page_came(&mut self, asked_ns: u64, messages: u64, wanted: u64) {
+        self.counts.pages += 1;
+        self.counts.short_pages += u64::from(messages < wanted);
+        if self.timed.contains(&asked_ns) {
+            self.page_times.saturating_record(self.now_ns.saturating_sub(asked_ns));
         }
     }
 

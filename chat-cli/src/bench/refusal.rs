@@ -23,6 +23,8 @@ pub(super) enum Asked {
     Join,
     /// To send a message.
     Send,
+    /// To read a page of history.
+    Page,
 }
 
 impl Refusal {
@@ -51,6 +53,9 @@ impl Refusal {
             }
             ("rate_limited", Asked::Send) => {
                 "start the server with CHAT_LIMIT_MESSAGES_PER_SECOND=1000000 while it is measured"
+            }
+            ("rate_limited", Asked::Page) => {
+                "start the server with CHAT_LIMIT_HISTORY_PER_SECOND=1000000, or 0, while it is measured"
             }
             ("unknown_room" | "room_archived", _) => {
                 "make the rooms with `chat-cli seed --users N --tokens FILE --rooms N`, on the server's database"

@@ -175,6 +175,7 @@ mod tests {
             deliveries: 10,
             reads: 5,
             pings: 0,
+            pages: 0,
             own_cpu,
             server_cpu,
             others_cpu: None,

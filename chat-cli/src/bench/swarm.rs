@@ -113,6 +113,11 @@ impl Swarm {
         Ok(())
     }
 
+    /// Lets every client read the history of its room: one page after the other, of so many messages.
+    pub(super) fn begin_paging(&mut self, limit: u32) -> Result<(), CliError> {
+        self.clients.iter_mut().try_for_each(|client| client.begin_paging(limit, &mut self.ledger))
+    }
+
     /// Lets a client send a message that was due at some time.
     pub(super) fn send(&mut self, number: usize, due_ns: u64) -> Result<(), CliError> {
         match self.clients.get_mut(number) {

@@ -50,7 +50,7 @@ pub(super) fn room_joined(payload: &[u8]) -> Option<RoomJoined<'_>> {
     })
 }
 
-/// How many messages the answer to a join holds.
+/// How many messages an answer holds.
 pub(super) fn messages_in(payload: &[u8]) -> u64 {
     u64::try_from(memmem::find_iter(payload, CHANGED_SEQ).count()).unwrap_or(u64::MAX)
 }
@@ -91,6 +91,14 @@ pub(super) fn write_join(room: u32, position: Option<(u64, &str)>, text: &mut Ve
     text.push(b'}');
 }
 
+/// A request for the page of a room's history in front of a number.
+pub(super) fn write_get_history(room: u32, before: u64, limit: u32, text: &mut Vec<u8>) {
+    let _ = write!(
+        text,
+        r#"{{"type":"get_history","id":"{before}","room":"bench-{room}","before":{before},"limit":{limit}}}"#
+    );
+}
+
 /// A message that carries a mark, with a key of its own: the sender's number of it.
 pub(super) fn write_send(room: u32, mark: Mark, number: u64, body_bytes: usize, text: &mut Vec<u8>) {
     let Mark { nonce, sender, due_ns } = mark;
@@ -118,7 +126,7 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 #[cfg(test)]
 mod tests {
     use chat_domain::{MessageId, MessageKind, Seq, Timestamp, UserId};
-    use chat_protocol::events::{Changed, NewMessage, RoomJoined as Joined};
+    use chat_protocol::events::{Changed, GetHistory, NewMessage, RoomJoined as Joined};
     use chat_protocol::{Message, ServerEvent, User, decode, encode};
 
     use super::*;
@@ -190,6 +198,15 @@ mod tests {
         let read = room_joined(&event).unwrap();
         assert_eq!(read, RoomJoined { room: 7, epoch: b"b7c0de", last_seq: 44, is_reset: false });
         assert_eq!(messages_in(&event), 3);
+    }
+
+    #[test]
+    fn a_page_is_asked_for_as_the_server_reads_it() {
+        let mut text = Vec::new();
+        write_get_history(7, 1_234, 50, &mut text);
+        let request = decode(std::str::from_utf8(&text).unwrap()).unwrap();
+        let wanted = GetHistory { room: room_name(7).unwrap(), before: Seq::new(1_234), limit: 50 };
+        assert_eq!(request.event, chat_protocol::ClientEvent::GetHistory(wanted));
     }
 
     #[test]

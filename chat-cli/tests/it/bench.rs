@@ -171,6 +171,31 @@ fn whoever_comes_back_in_a_storm_gets_what_was_missed_in_every_room() {
 }
 
 #[test]
+fn pages_of_history_come_whole_one_after_the_other() {
+    let unlimited = [&UNLIMITED[..], &[("CHAT_LIMIT_HISTORY_PER_SECOND", "0")]].concat();
+    let Some(stage) = Stage::set(3, 2, &unlimited) else { return };
+    let args = ["--room", "2", "--clients", "3", "--page", "20", "--seconds", "1", "--warm-up", "0"];
+    let empty = stage.run("history", &args).expect_error(2, "bench-2 holds 0 messages");
+    assert!(empty.stderr.contains("--page"), "{empty:?}");
+    // A storm fills both rooms with 30 messages each.
+    stage.document("storm", &["--clients", "3", "--rooms", "2", "--history", "30"]);
+    let document = stage.document("history", &args);
+    assert!(number(&document, "pages") > 3, "{document}");
+    assert_eq!(number(&document, "short_pages"), 0);
+    // Each client's first one was asked for too early to be timed, and its last one may come too late to be.
+    let (pages, timed) = (number(&document, "pages"), number(&document["page_ms"], "count"));
+    assert!((pages - 6..=pages).contains(&timed), "{document}");
+}
+
+#[test]
+fn pages_above_the_limits_are_told_what_to_set() {
+    let Some(stage) = Stage::set(2, 1, &UNLIMITED) else { return };
+    stage.document("storm", &["--clients", "2", "--rooms", "1", "--history", "50"]);
+    let refused = stage.run("history", &["--seconds", "5"]).expect_error(8, "rate_limited");
+    assert!(refused.stderr.contains("CHAT_LIMIT_HISTORY_PER_SECOND"), "{refused:?}");
+}
+
+#[test]
 fn the_store_alone_keeps_its_numbers_whichever_way_messages_are_stored() {
     on_every_database(|chat| {
         chat.must(&["migrate", "up"]);

@@ -18,6 +18,7 @@ impl Client {
                 due_ns.into_iter().for_each(|due_ns| ledger.acknowledged(due_ns));
             }
             b"room_joined" => self.room_joined(payload, ledger)?,
+            b"history" => self.page_came(payload, ledger)?,
             b"changed" => {
                 if let Some((room, seq)) = wire::changed(payload)
                     && let Some(seat) = self.seat(room)
@@ -80,7 +81,8 @@ impl Client {
 
     fn refused(&mut self, refusal: Refusal, ledger: &mut Ledger) -> Result<(), CliError> {
         let joining = self.seats.iter().find(|seat| !seat.is_in).map(|seat| seat.room);
-        let Some(next) = joining else { return Err(refusal.into_error(Asked::Send)) };
+        let asked = if self.pages.is_some() { Asked::Page } else { Asked::Send };
+        let Some(next) = joining else { return Err(refusal.into_error(asked)) };
         let Some(after_ms) = refusal.again_after_ms() else { return Err(refusal.into_error(Asked::Join)) };
         // A join's id is its room.
         let room = refusal.re.as_deref().and_then(|id| id.parse().ok()).unwrap_or(next);
@@ -117,11 +119,6 @@ impl Client {
         self.sender.left = in_all - at_once;
         ledger.look_at_clock();
         (0..at_once).try_for_each(|_| self.send(ledger.now_ns, ledger))
-    }
-
-    /// Lets no more messages follow.
-    pub(in crate::bench) fn stop(&mut self) {
-        self.sender.left = 0;
     }
 
     /// Sends a message that was due at some time, with one system call.
