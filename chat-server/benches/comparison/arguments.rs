@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// These targets only, of those that a load has.
     #[arg(long = "target", value_delimiter = ',')]
     wanted: Vec<Target>,
+    /// History in rooms of so many messages at most: ten million take 2.6 GB of disk.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    pub(crate) messages_max: u32,
     /// What this process is: the comparison starts itself again as a limit.
     #[arg(long, hide = true)]
     pub(crate) role: Option<Role>,
@@ -58,6 +61,10 @@ pub(crate) enum Load {
     NoisyNeighbour,
     /// Clients that all come at once.
     Storm,
+    /// Pages of history in rooms of a thousand to ten million messages.
+    History,
+    /// From starting the server until it listens, its memory then, and its size.
+    Start,
 }
 
 /// What a process of the comparison is.

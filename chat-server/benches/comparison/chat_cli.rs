@@ -7,7 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::pinning::Pinning;
+use crate::process::Process;
 use crate::shape::Population;
+use crate::target::CHAT_SERVER;
 
 /// What the tool calls the rooms of a load, in front of their numbers.
 pub(crate) const ROOM_PREFIX: &str = "bench-";
@@ -17,7 +19,7 @@ pub(crate) const AS_JSON: &str = "--json";
 
 /// The tool's binary, which lies beside the server's.
 pub(crate) fn find() -> io::Result<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_BIN_EXE_chat-server")).with_file_name("chat-cli");
+    let path = PathBuf::from(CHAT_SERVER).with_file_name("chat-cli");
     if path.exists() {
         return Ok(path);
     }
@@ -30,13 +32,36 @@ pub(crate) fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("chat.db")
 }
 
+/// Makes it, with the rooms that every chat begins with.
+pub(crate) fn migrate(data_dir: &Path) -> io::Result<()> {
+    finish(in_folder(Command::new(find()?), data_dir).args(["migrate", "up"])).map(drop)
+}
+
 /// Makes it, with its people and rooms, and the file of the people's tokens.
 pub(crate) fn seed(data_dir: &Path, population: Population, tokens: &Path) -> io::Result<()> {
     let (people, rooms) = (population.people.to_string(), population.rooms.to_string());
-    finish(in_folder(Command::new(find()?), data_dir).args(["migrate", "up"]))?;
+    migrate(data_dir)?;
     let mut command = in_folder(Command::new(find()?), data_dir);
     command.args(["seed", "--users", &people, "--rooms", &rooms, "--tokens"]).arg(tokens);
     finish(&mut command).map(drop)
+}
+
+/// A kind of load on a server, by the people of a file of tokens, and what that kind wants to know besides.
+pub(crate) fn load_on(
+    server: &Process,
+    kind: &str,
+    tokens: &Path,
+    arguments: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    let mut load = vec![
+        "bench".to_owned(),
+        kind.to_owned(),
+        format!("--server={}", server.url()),
+        format!("--server-pid={}", server.pid()),
+        format!("--tokens={}", tokens.display()),
+    ];
+    load.extend(arguments);
+    load
 }
 
 /// Runs a load on a server from the generator's CPU, and gives back what it says of it.

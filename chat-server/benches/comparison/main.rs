@@ -12,15 +12,21 @@ mod canned;
 mod chat_cli;
 mod disk;
 mod fan_out;
+#[path = "../shared/fill.rs"]
+mod fill;
+mod full_room;
+mod history;
 mod insert_loop;
 mod noisy_neighbour;
 mod open_loop;
 mod pinning;
+mod process;
 mod rate;
 mod report;
 mod rows;
 mod shape;
 mod stalled_readers;
+mod start;
 mod store;
 mod storm;
 mod target;
@@ -78,6 +84,8 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         Load::StalledReaders => stalled_readers::compare(arguments, &pinning),
         Load::NoisyNeighbour => noisy_neighbour::compare(arguments, &pinning),
         Load::Storm => storm::compare(arguments, &pinning),
+        Load::History => history::measure(arguments, &pinning),
+        Load::Start => start::measure(arguments),
     }?;
     print!("{}{report}", report::conditions(&pinning, arguments, fsync_ms));
     Ok(())

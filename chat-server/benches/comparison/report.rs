@@ -4,10 +4,11 @@ mod open_loop;
 
 use std::fmt::Write;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Load};
 use crate::fan_out::{Figures, Round};
 use crate::pinning::Pinning;
 use crate::shape::{Shape, Storm};
+use crate::start::STARTS;
 use crate::store;
 use crate::storm;
 use crate::target::Target;
@@ -39,9 +40,15 @@ const STORE_HEAD: &str = "\
 /// Under what conditions the figures came about.
 pub(crate) fn conditions(pinning: &Pinning, arguments: &Arguments, fsync_ms: f64) -> String {
     let (rounds, seconds) = (arguments.rounds, arguments.seconds);
+    let of_each = match arguments.load {
+        Load::Start => format!("{STARTS} starts"),
+        _ => format!("{seconds} s"),
+    };
     let mut text =
-        format!("{rounds} rounds of {seconds} s; a page appended and synced takes {fsync_ms:.2} ms; ");
-    text.push_str(if pinning.is_possible {
+        format!("{rounds} rounds of {of_each}; a page appended and synced takes {fsync_ms:.2} ms; ");
+    text.push_str(if arguments.load == Load::Start {
+        "nothing has a CPU of its own.\n"
+    } else if pinning.is_possible {
         "server and generator have a CPU each.\n"
     } else {
         "NOT PINNED: there is no `taskset` or no second CPU, so server and generator take each other's time.\n"
@@ -195,7 +202,7 @@ fn storm_row(storm: &Storm, target: Target, runs: &[&storm::Round]) -> String {
 }
 
 /// The middle one, or the mean of the two in the middle; not a number of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (lower, upper) = (values.len().saturating_sub(1) / 2, values.len() / 2);
     values.get(lower).zip(values.get(upper)).map_or(f64::NAN, |(lower, upper)| f64::midpoint(*lower, *upper))

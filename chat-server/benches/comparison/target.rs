@@ -1,9 +1,9 @@
 //! What is measured: the real server, the limits, and servers of others beside it.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use clap::ValueEnum;
 use tempfile::TempDir;
@@ -11,10 +11,13 @@ use tempfile::TempDir;
 use crate::chat_cli;
 use crate::disk;
 use crate::pinning::Pinning;
+use crate::process::Process;
 use crate::shape::Population;
 
+/// The real server.
+pub(crate) const CHAT_SERVER: &str = env!("CARGO_BIN_EXE_chat-server");
 /// The file of the tokens in a target's folder.
-const TOKENS: &str = "tokens";
+pub(crate) const TOKENS: &str = "tokens";
 /// The other servers' folder.
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
@@ -63,7 +66,7 @@ impl Target {
             _ => std::fs::write(tokens, "anybody\n".repeat(population.people))?,
         }
         let mut command = match self {
-            Self::ChatServer => chat_server(&folder, pinning),
+            Self::ChatServer => chat_server(folder.path(), pinning),
             Self::BareLoop => limit("bare-loop", &folder, pinning)?,
             Self::BareLoopPerTurn => limit("bare-loop-per-turn", &folder, pinning)?,
             Self::BareLoopPerCommit => limit("bare-loop-per-commit", &folder, pinning)?,
@@ -72,7 +75,7 @@ impl Target {
             Self::UWebSocketsFull => peer("uwebsockets.js", "FULL", &folder, pinning),
         };
         command.args(more);
-        Running::start(command, folder, self)
+        Ok(Running { process: Process::start(command)?, target: self, folder })
     }
 }
 
@@ -90,17 +93,20 @@ impl fmt::Display for Target {
     }
 }
 
-fn chat_server(folder: &TempDir, pinning: &Pinning) -> Command {
-    let mut command = pinning.target(env!("CARGO_BIN_EXE_chat-server").as_ref());
+/// The real server on a data folder, on the target's CPU, with limits above every load.
+pub(crate) fn chat_server(data_dir: &Path, pinning: &Pinning) -> Command {
+    let mut command = pinning.target(CHAT_SERVER.as_ref());
+    set_up(&mut command, data_dir);
+    command.env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000").env("CHAT_LIMIT_HISTORY_PER_SECOND", "1000000");
     command
-        .env("CHAT_BIND", "127.0.0.1:0")
-        .env("CHAT_DATA_DIR", folder.path())
-        .env("CHAT_LOG", "warn")
-        .env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000");
+}
+
+/// Tells the real server its data folder, and to take a free port.
+pub(crate) fn set_up(command: &mut Command, data_dir: &Path) {
+    command.env("CHAT_BIND", "127.0.0.1:0").env("CHAT_DATA_DIR", data_dir).env("CHAT_LOG", "warn");
     for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
         command.env_remove(variable);
     }
-    command
 }
 
 /// A limit: this program in another role.
@@ -119,28 +125,12 @@ fn peer(program: &str, synchronous: &str, folder: &TempDir, pinning: &Pinning) -
 
 /// A started target and its data; both go when this is dropped.
 pub(crate) struct Running {
-    child: Child,
-    url: String,
+    process: Process,
     target: Target,
     folder: TempDir,
 }
 
 impl Running {
-    /// Starts a program and waits until it says where it listens.
-    fn start(mut command: Command, folder: TempDir, target: Target) -> io::Result<Self> {
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        let running = Self { child, url: line.trim().replace("listening on ", ""), target, folder };
-        if running.url.starts_with("http://") {
-            Ok(running)
-        } else {
-            Err(io::Error::other(format!("{target} did not start: {line}")))
-        }
-    }
-
     /// The file of the tokens of its people.
     pub(crate) fn tokens(&self) -> PathBuf {
         self.folder.path().join(TOKENS)
@@ -153,21 +143,10 @@ impl Running {
         tokens: &Path,
         arguments: impl IntoIterator<Item = String>,
     ) -> Vec<String> {
-        let mut load = vec!["bench".to_owned(), kind.to_owned(), format!("--server={}", self.url)];
-        load.extend(arguments);
-        load.push(format!("--tokens={}", tokens.display()));
-        // The programs that set the target's limits and its CPU gave their place to it.
-        load.push(format!("--server-pid={}", self.child.id()));
+        let mut load = chat_cli::load_on(&self.process, kind, tokens, arguments);
         if self.target != Target::ChatServer {
             load.push("--without-acks".to_owned());
         }
         load
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
