@@ -40,8 +40,8 @@ const PUBLIC_URL: &str = "http://chat.example";
 const PROXIES: &str = "127.0.0.0/8";
 /// The chat. It lives as long as its [`Chat::run`].
 pub struct Chat {
-    shard: Rc<Shard<ServerEnd>>,
-    store: MemoryStore,
+    pub(super) shard: Rc<Shard<ServerEnd>>,
+    pub(super) store: MemoryStore,
 }
 
 /// What is the same for every run.

@@ -71,6 +71,16 @@ impl Wire {
         state.writers.drain(..).for_each(Waker::wake);
     }
 
+    /// How many bytes the server wrote that were not taken.
+    pub(super) fn written_bytes(&self) -> usize {
+        lock(&self.0).written.len()
+    }
+
+    /// Forgets what the server wrote, and keeps the place for it.
+    pub(super) fn forget_written(&self) {
+        lock(&self.0).written.clear();
+    }
+
     /// Takes what the server wrote since the last time.
     #[must_use]
     pub fn take_written(&self) -> Vec<u8> {
