@@ -99,7 +99,7 @@ fn real_traffic_is_counted() {
                 ("chat_logins_total", &[], 4.0),
                 ("chat_registrations_total", &[("outcome", "ok")], 2.0),
                 ("chat_registrations_total", &[("outcome", "refused")], 1.0),
-                // Those of the test see nobody's session; each of two joins first finds no membership, then one.
+                // Whoever is no member yet is read twice.
                 ("chat_store_reads_total", &[("what", "room")], 4.0),
                 ("chat_store_reads_total", &[("what", "history")], 0.0),
                 ("chat_closes_total", &[], 0.0),
