@@ -12,13 +12,13 @@
 use crate::batch::{Command, CommandError, Outcome, commit_batch};
 use crate::history::{Page, Position};
 use crate::{
-    AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, LeaveRoom,
-    MarkRead, MessageKey, MessageKind, MessageSent, OpenSession, PasswordHash, PresenceRecord, ReadRoom,
-    ReadRoomError, RegisterUser, RegisterUserError, Repository, RepositoryError, Room, RoomDescription,
-    RoomId, RoomName, RoomSnapshot, SendMessage, SendMessageError, Seq, Session, SessionId, Timestamp,
-    TokenHash, UserId, UserSummary, Username, add_default_rooms, add_room, archive_room, disable_user,
-    find_signed_in, get_history, get_rooms, join_room, leave_room, mark_read, open_session, read_room,
-    register_user, send_message, sign_out,
+    AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, KeptPages,
+    LeaveRoom, MarkRead, MessageKey, MessageKind, MessageSent, OpenSession, PasswordHash, PresenceRecord,
+    ReadRoom, ReadRoomError, RegisterUser, RegisterUserError, Repository, RepositoryError, Room,
+    RoomDescription, RoomId, RoomName, RoomReader, RoomSnapshot, SendMessage, SendMessageError, Seq, Session,
+    SessionId, Timestamp, TokenHash, UserId, UserSummary, Username, add_default_rooms, add_room,
+    archive_room, disable_user, find_signed_in, get_history, get_rooms, join_room, leave_room, mark_read,
+    open_session, read_room, read_room_together, register_user, send_message, sign_out,
 };
 
 mod batches;
@@ -53,7 +53,7 @@ type Check<S> = (&'static str, fn(&mut S));
 /// # Panics
 /// If the store breaks the contract; the message says which part.
 pub fn check_all<S: Store>(mut new_store: impl FnMut() -> S) {
-    let checks: [Check<S>; 20] = [
+    let checks: [Check<S>; 21] = [
         ("names are unique", people::names_are_unique),
         ("numbers are dense and in commit order", batches::numbers_are_dense),
         ("a key makes one message", batches::a_key_makes_one_message),
@@ -64,6 +64,7 @@ pub fn check_all<S: Store>(mut new_store: impl FnMut() -> S) {
         ("history pages are whole", history::history_pages_are_whole),
         ("a page ends at its bytes", history::a_page_ends_at_its_bytes),
         ("a resume is whole or a reset", history::a_resume_is_whole_or_a_reset),
+        ("who reads together reads what each would alone", history::reading_together_is_reading_alone),
         ("unread counts are derived", history::unread_counts_are_derived),
         ("sessions end", sessions::sessions_end),
         ("a session that is seen goes on", sessions::a_session_that_is_seen_goes_on),

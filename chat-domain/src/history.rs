@@ -13,7 +13,7 @@ pub struct Page {
 }
 
 /// How far a client holds a room: the epoch of the database and the number of the last change it applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Position {
     /// The epoch; `None` if the client named none.
     pub epoch: Option<String>,

@@ -70,7 +70,9 @@ pub use message::{Body, Message, MessageKey, MessageKind, NewMessage};
 pub use participant::{Member, Participant, PresenceRecord};
 pub use presence::{LeaveReason, PresenceBoard, PresenceChange};
 pub use rate::{Rate, TokenBucket};
-pub use read_room::{ReadRoom, ReadRoomError, RoomSnapshot, read_room};
+pub use read_room::{
+    KeptPages, ReadRoom, ReadRoomError, RoomReader, RoomSnapshot, read_room, read_room_together,
+};
 pub use repository::{Repository, RepositoryError};
 pub use room::{NewRoom, Room, RoomDescription, RoomName};
 pub use send_message::{MessageSent, SendMessage, SendMessageError, send_message};

@@ -1,11 +1,21 @@
 //! Reading what a member sees of a room at one moment: the last messages, or what changed since a position.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::history::{Page, Position, fitting};
 use crate::limits::{PAGE_MESSAGES_DEFAULT, PARTICIPANTS_LISTED_MAX, RESUME_CHANGES_MAX, usize_of};
 use crate::participant::ListedParticipant;
 use crate::{AccessError, Message, Repository, RepositoryError, Room, RoomId, Seq, UserId, access_room};
+
+/// Members that are asked for at once, at most.
+const MEMBERS_ASKED_MAX: usize = 500;
+/// Pages of a room that are kept, at most: each has up to 128 KiB of messages. After a restart of the server most clients
+/// hold the same.
+const PAGES_KEPT_MAX: usize = 4;
 
 /// Who reads which room, and how much of it they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +56,15 @@ pub enum ReadRoomError {
     Repository(#[from] RepositoryError),
 }
 
+/// One of several who read the same room at the same moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomReader {
+    /// Who.
+    pub user_id: UserId,
+    /// How far they hold the room; `None` if they hold nothing.
+    pub position: Option<Position>,
+}
+
 /// Reads what a member sees of a room; with a position only what changed since, or all of it, or a reset.
 ///
 /// # Errors
@@ -54,27 +73,138 @@ pub fn read_room<R: Repository + ?Sized>(
     repository: &mut R,
     request: &ReadRoom,
 ) -> Result<RoomSnapshot, ReadRoomError> {
-    let ReadRoom { user_id, room_id, ref position } = *request;
+    let ReadRoom { user_id, room_id, position } = request.clone();
+    let read = read_room_together(
+        repository,
+        room_id,
+        &[RoomReader { user_id, position }],
+        &mut KeptPages::default(),
+    )?
+    .pop();
+    Ok(Arc::unwrap_or_clone(read.unwrap_or(Err(AccessError::UnknownRoom))?))
+}
+
+/// Messages of a room as one number of one epoch shows them. Whatever changes a message takes the room's next number, so
+/// they are the same in every snapshot with this number, and need not be read again.
+#[derive(Debug, Default)]
+pub struct KeptPages {
+    epoch: String,
+    last_seq: Seq,
+    pages: HashMap<Option<Position>, ReadPage>,
+}
+
+/// A page, and whether it replaces what the client holds.
+#[derive(Debug, Clone)]
+struct ReadPage {
+    page: Page,
+    is_reset: bool,
+}
+
+/// Reads what several people see of a room, in the order in which they are given: each gets what [`read_room`] would
+/// give them, and those with the same position share it. What all of them see is read once, and messages not at all
+/// that are kept from an earlier reading of the same room.
+///
+/// # Errors
+/// If the store fails. Whoever is no member gets an [`AccessError`] of their own.
+pub fn read_room_together<R: Repository + ?Sized>(
+    repository: &mut R,
+    room_id: RoomId,
+    readers: &[RoomReader],
+    kept: &mut KeptPages,
+) -> Result<Vec<Result<Arc<RoomSnapshot>, AccessError>>, RepositoryError> {
     let room = repository.find_room(room_id)?;
-    let member = repository.find_members(&[(room_id, user_id)])?.pop().flatten();
-    access_room(room.as_ref(), member.as_ref())?;
-    let room = room.ok_or(AccessError::UnknownRoom)?;
-    let epoch = repository.epoch()?;
-    let participants = repository.list_participants(room_id, PARTICIPANTS_LISTED_MAX)?;
+    let keys: Vec<_> = readers.iter().map(|reader| (room_id, reader.user_id)).collect();
+    let mut members = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(MEMBERS_ASKED_MAX) {
+        members.extend(repository.find_members(keys)?);
+    }
+    let (mut common, mut kept) = (None, Some(kept));
+    let mut snapshots: HashMap<&Option<Position>, Arc<RoomSnapshot>> = HashMap::new();
+    let mut read = Vec::with_capacity(readers.len());
+    for (RoomReader { position, .. }, member) in readers.iter().zip(members) {
+        if let Err(error) = access_room(room.as_ref(), member.as_ref()) {
+            read.push(Err(error));
+            continue;
+        }
+        let Some(room) = &room else { continue };
+        if let Some(kept) = kept.take() {
+            common = Some(Common::read(repository, room, kept)?);
+        }
+        let Some(common) = &mut common else { continue };
+        let snapshot = match snapshots.entry(position) {
+            Entry::Occupied(held) => Arc::clone(held.get()),
+            Entry::Vacant(vacant) => Arc::clone(vacant.insert(Arc::new(common.since(repository, position)?))),
+        };
+        read.push(Ok(snapshot));
+    }
+    Ok(read)
+}
+
+/// What everybody sees of a room.
+struct Common<'r> {
+    room: &'r Room,
+    participants: Vec<ListedParticipant>,
+    kept: &'r mut KeptPages,
+}
+
+impl<'r> Common<'r> {
+    fn read<R: Repository + ?Sized>(
+        repository: &mut R,
+        room: &'r Room,
+        kept: &'r mut KeptPages,
+    ) -> Result<Self, RepositoryError> {
+        let epoch = repository.epoch()?;
+        if (&kept.epoch, kept.last_seq) != (&epoch, room.last_seq) {
+            *kept = KeptPages { epoch, last_seq: room.last_seq, pages: HashMap::new() };
+        }
+        let participants = repository.list_participants(room.id, PARTICIPANTS_LISTED_MAX)?;
+        Ok(Self { room, participants, kept })
+    }
+
+    /// With what changed since a position, or the last page.
+    fn since<R: Repository + ?Sized>(
+        &mut self,
+        repository: &mut R,
+        position: &Option<Position>,
+    ) -> Result<RoomSnapshot, RepositoryError> {
+        let Self { room, participants, kept } = self;
+        let read = match kept.pages.get(position) {
+            Some(read) => read.clone(),
+            None => {
+                let read = read_page(repository, room, &kept.epoch, position.as_ref())?;
+                if kept.pages.len() < PAGES_KEPT_MAX {
+                    kept.pages.insert(position.clone(), read.clone());
+                }
+                read
+            }
+        };
+        let ReadPage { page: Page { messages, has_more }, is_reset } = read;
+        let (room, epoch, participants) = ((*room).clone(), kept.epoch.clone(), participants.clone());
+        Ok(RoomSnapshot { room, epoch, participants, messages, has_more, reset: is_reset })
+    }
+}
+
+/// What changed since a position, or the last page.
+fn read_page<R: Repository + ?Sized>(
+    repository: &mut R,
+    room: &Room,
+    epoch: &str,
+    position: Option<&Position>,
+) -> Result<ReadPage, RepositoryError> {
     let resumed = match position {
-        Some(position) => resume(repository, &room, &epoch, position)?,
+        Some(position) => resume(repository, room, epoch, position)?,
         None => None,
     };
-    let reset = resumed.is_none() && position.is_some();
+    let is_reset = resumed.is_none() && position.is_some();
     let page = match resumed {
         Some(page) => page,
         None => {
             let limit = PAGE_MESSAGES_DEFAULT;
-            let newest_first = repository.list_messages(room_id, None, limit + 1)?;
+            let newest_first = repository.list_messages(room.id, None, limit + 1)?;
             Page::from_newest_first(newest_first, usize_of(limit))
         }
     };
-    Ok(RoomSnapshot { room, epoch, participants, messages: page.messages, has_more: page.has_more, reset })
+    Ok(ReadPage { page, is_reset })
 }
 
 /// All that changed after a position, or `None` if that is more than one answer carries.

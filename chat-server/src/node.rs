@@ -4,6 +4,7 @@ pub(crate) mod connections;
 pub(crate) mod metrics;
 pub(crate) mod presence;
 pub(crate) mod rates;
+pub(crate) mod room_reads;
 pub(crate) mod sightings;
 pub(crate) mod tops;
 pub(crate) mod visitors;
@@ -32,6 +33,7 @@ use crate::node::connections::Connections;
 use crate::node::metrics::{Metrics, StoreRead};
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
+use crate::node::room_reads::RoomReads;
 use crate::node::sightings::Sightings;
 use crate::node::tops::Tops;
 use crate::node::visitors::Visitors;
@@ -66,6 +68,7 @@ pub(crate) struct Node {
     pub(crate) presence: Presence,
     pub(crate) typing: Mutex<TypingBoard>,
     pub(crate) rates: Rates,
+    pub(crate) room_reads: Arc<RoomReads>,
     pub(crate) sightings: Sightings,
     pub(crate) tops: Tops,
     pub(crate) inboxes: Arc<[Inbox]>,
@@ -128,16 +131,18 @@ impl Node {
         Failure: From<E>,
     {
         let (answer, answered) = oneshot::channel();
-        self.store()?.read(Box::new(move |repository| {
+        self.store()?.read(Box::new(move || {
             // After an outage the queue is full of questions whose time is up; who asks now shall not wait for them.
             if answer.is_closed() {
-                return;
+                return None;
             }
-            let result = match repository {
-                Ok(repository) => work(repository).map_err(Failure::from),
-                Err(error) => Err(<Failure as From<RepositoryError>>::from(error)),
-            };
-            let _ = answer.send(result);
+            Some(Box::new(move |repository| {
+                let result = match repository {
+                    Ok(repository) => work(repository).map_err(Failure::from),
+                    Err(error) => Err(<Failure as From<RepositoryError>>::from(error)),
+                };
+                let _ = answer.send(result);
+            }))
         }))?;
         self.metrics.store_read(what);
         self.within_timeout(answered).await?

@@ -7,8 +7,12 @@ use tokio::sync::oneshot;
 use crate::failure::Failure;
 use crate::node::metrics::Waiting;
 
-/// Something to be read in one snapshot. It gets the repository, or why there is none.
-pub(crate) type ReadWork = Box<dyn FnOnce(Result<&mut dyn Repository, RepositoryError>) + Send>;
+/// Something to be read. When its turn has come, and before the snapshot begins, it says what is to be done in it; or
+/// that nobody waits for it any more.
+pub(crate) type ReadWork = Box<dyn FnOnce() -> Option<SnapshotWork> + Send>;
+
+/// What is done in one snapshot. It gets the repository, or why there is none.
+pub(crate) type SnapshotWork = Box<dyn FnOnce(Result<&mut dyn Repository, RepositoryError>) + Send>;
 
 /// Who waits for the outcome of a command.
 #[derive(Debug)]
@@ -59,7 +63,10 @@ impl StoreAccess for StoreThreads {
     fn read(&self, work: ReadWork) -> Result<(), Failure> {
         let store = self.store.clone();
         let job = move || {
-            let mut work = Some(work);
+            let mut work = work();
+            if work.is_none() {
+                return;
+            }
             let read = store.read::<(), RepositoryError>(|repository| {
                 if let Some(work) = work.take() {
                     work(Ok(repository));

@@ -67,6 +67,53 @@ pub(super) fn a_resume_is_whole_or_a_reset<S: Store>(store: &mut S) {
     }
 }
 
+pub(super) fn reading_together_is_reading_alone<S: Store>(store: &mut S) {
+    let general = room(store, "general");
+    let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| user(store, name));
+    for member in [&ann, &bob] {
+        join(store, &general, member);
+    }
+    for n in 1..=60 {
+        send(store, &general, &ann, &format!("m{n}"), &format!("k{n}")).unwrap();
+    }
+    let after = |after| Some(Position { epoch: None, after: Seq::new(after) });
+    let readers: Vec<RoomReader> = [
+        (&ann, None),
+        (&eve, None),
+        (&bob, after(57)),
+        (&ann, after(57)),
+        (&eve, after(57)),
+        (&bob, None),
+        (&bob, after(61)),
+    ]
+    .map(|(who, position)| RoomReader { user_id: who.id, position })
+    .into();
+    let mut kept = KeptPages::default();
+    let mut together = |store: &mut S, room_id| {
+        run(store, |repository| read_room_together(repository, room_id, &readers, &mut kept)).unwrap()
+    };
+    // At first nothing is kept, then all of it; the third time something changed.
+    for n in 0..3 {
+        if n == 2 {
+            send(store, &general, &bob, "more", "more").unwrap();
+        }
+        let read = together(store, general.id);
+        assert_eq!(read.len(), readers.len());
+        for (RoomReader { user_id, position }, together) in readers.iter().cloned().zip(read) {
+            let request = ReadRoom { user_id, room_id: general.id, position };
+            match (run(store, |repository| read_room(repository, &request)), together) {
+                (Ok(alone), Ok(together)) => assert_eq!(alone, *together),
+                (Err(ReadRoomError::Access(alone)), Err(together)) => {
+                    assert_eq!((user_id, alone), (eve.id, together));
+                }
+                (alone, together) => panic!("{request:?}: {alone:?} alone, {together:?} together"),
+            }
+        }
+    }
+    let read = together(store, RoomId::new(1_000));
+    assert!(read.iter().all(|read| matches!(read, Err(AccessError::UnknownRoom))), "{read:?}");
+}
+
 pub(super) fn unread_counts_are_derived<S: Store>(store: &mut S) {
     let general = room(store, "general");
     let (ann, bob) = (user(store, "ann"), user(store, "bob"));

@@ -105,7 +105,7 @@ impl StoreAccess for Memory {
     }
 
     fn read(&self, work: ReadWork) -> Result<(), Failure> {
-        work(Ok(&mut *self.0.lock().unwrap()));
+        work().unwrap()(Ok(&mut *self.0.lock().unwrap()));
         Ok(())
     }
 

@@ -77,7 +77,9 @@ impl StoreAccess for MemoryStore {
     }
 
     fn read(&self, work: ReadWork) -> Result<(), Failure> {
-        work(Ok(&mut *lock(&self.0.repository)));
+        if let Some(work) = work() {
+            work(Ok(&mut *lock(&self.0.repository)));
+        }
         Ok(())
     }
 

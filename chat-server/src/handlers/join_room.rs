@@ -3,8 +3,10 @@
 //! The connection is subscribed first and its live events are held back; then one snapshot is read; then the answer
 //! goes out, and behind it the held events that are newer than the snapshot.
 
+use std::sync::Arc;
+
 use chat_domain::limits::ROOMS_JOINED_MAX;
-use chat_domain::{Command, JoinRoom, Position, ReadRoom, RoomId, RoomSnapshot, UserSummary, read_room};
+use chat_domain::{Command, JoinRoom, Position, RoomId, RoomReader, RoomSnapshot, UserSummary};
 use chat_protocol::events::{self, RoomJoined};
 use chat_protocol::{ErrorCode, ServerEvent};
 
@@ -13,7 +15,6 @@ use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
-use crate::node::metrics::StoreRead;
 use crate::node::rates::Act;
 use crate::shard::ConnectionKey;
 
@@ -35,10 +36,10 @@ pub(super) async fn handle<W: SocketWriter>(
         return Err(Failure::new(ErrorCode::TooManyRooms, text));
     }
     let position = event.after.map(|after| Position { epoch: event.epoch, after });
-    let request = ReadRoom { user_id: user.id, room_id, position };
+    let reader = RoomReader { user_id: user.id, position };
     for _ in 0..TRIES_MAX {
         shard.hold_back(key, room_id)?;
-        let snapshot = match member_snapshot(&shard.node, key, &request).await {
+        let snapshot = match member_snapshot(&shard.node, key, room_id, &reader).await {
             Ok(snapshot) => snapshot,
             Err(failure) => {
                 shard.give_up_join(key, room_id);
@@ -50,7 +51,7 @@ pub(super) async fn handle<W: SocketWriter>(
             return Err(Failure::unauthenticated());
         }
         if shard.is_subscribed(key, room_id) {
-            answer(scope, id, &user, snapshot)?;
+            answer(scope, id, &user, Arc::unwrap_or_clone(snapshot))?;
             return Ok(None);
         }
     }
@@ -61,18 +62,17 @@ pub(super) async fn handle<W: SocketWriter>(
 async fn member_snapshot(
     node: &Node,
     key: ConnectionKey,
-    request: &ReadRoom,
-) -> Result<RoomSnapshot, Failure> {
-    let (first, again) = (request.clone(), request.clone());
-    let read = node.read(StoreRead::Room, move |repository| read_room(repository, &first)).await;
-    match read {
+    room_id: RoomId,
+    reader: &RoomReader,
+) -> Result<Arc<RoomSnapshot>, Failure> {
+    match node.read_room(room_id, reader.clone()).await {
         Err(Failure { code: ErrorCode::NotAMember, .. }) => {
-            let ReadRoom { user_id, room_id, .. } = *request;
+            let user_id = reader.user_id;
             node.execute(Command::JoinRoom(JoinRoom { user_id, room_id })).await?;
             // The person's other devices show the room as joined when they ask again.
             let changed = frame::of_event(&ServerEvent::RoomsChanged {}, None);
             node.send_to_user(user_id, &changed, Some(key.serial));
-            node.read(StoreRead::Room, move |repository| read_room(repository, &again)).await
+            node.read_room(room_id, reader.clone()).await
         }
         read => read,
     }

@@ -101,6 +101,7 @@ impl StoreAccess for Access {
             (Arc::clone(database), chance.ms(READ_MS_MAX), chance.ms(READ_MS_MAX));
         tokio::task::spawn_local(async move {
             tokio::time::sleep(before).await;
+            let Some(work) = work() else { return };
             let snapshot = database.begin_read();
             // What is committed from here on is not in the snapshot.
             tokio::time::sleep(after).await;
