@@ -13,9 +13,10 @@ use crate::{AccessError, Message, Repository, RepositoryError, Room, RoomId, Seq
 
 /// Members that are asked for at once, at most.
 const MEMBERS_ASKED_MAX: usize = 500;
-/// Pages of a room that are kept, at most: each has up to 128 KiB of messages. After a restart of the server most clients
-/// hold the same.
+/// Pages of a room that are kept, at most. After a restart of the server most clients hold the same.
 const PAGES_KEPT_MAX: usize = 4;
+/// Bytes of a page that is kept, at most, as [`Message::page_bytes`] counts them: fifty ordinary messages.
+const PAGE_KEPT_BYTES_MAX: usize = 32 * 1024;
 
 /// Who reads which room, and how much of it they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +173,8 @@ impl<'r> Common<'r> {
             Some(read) => read.clone(),
             None => {
                 let read = read_page(repository, room, &kept.epoch, position.as_ref())?;
-                if kept.pages.len() < PAGES_KEPT_MAX {
+                let bytes: usize = read.page.messages.iter().map(Message::page_bytes).sum();
+                if kept.pages.len() < PAGES_KEPT_MAX && bytes <= PAGE_KEPT_BYTES_MAX {
                     kept.pages.insert(position.clone(), read.clone());
                 }
                 read

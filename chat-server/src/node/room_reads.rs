@@ -21,8 +21,9 @@ use crate::store_access::SnapshotWork;
 /// Joins of a room that may wait for one read, at most; one more is answered with `overloaded`.
 const WAITING_MAX: usize = 4_096;
 
-/// Rooms whose last pages are kept, at most; with one more all are read afresh.
-const ROOMS_KEPT_MAX: usize = 256;
+/// Rooms whose last pages are kept, at most; with one more all are read afresh. With four pages of 32 KiB each, all of
+/// them take 16 MiB at most.
+const ROOMS_KEPT_MAX: usize = 128;
 
 /// The joins that wait, and the pages that were read last.
 #[derive(Default)]
