@@ -6,6 +6,7 @@
 //! and not parsed, and nothing is allocated for one.
 
 mod client;
+mod cpu;
 mod crowd;
 mod fanout;
 mod figures;

@@ -51,7 +51,8 @@ pub(crate) struct Load {
     /// The file that `chat-cli seed --users N --tokens FILE` wrote; each client needs a token of its own.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: PathBuf,
-    /// The server's process, if it runs on this machine: its CPU and memory are shown beside the generator's.
+    /// The server's process, if it runs on this machine: its memory, and its CPU with its children's, are shown beside
+    /// the generator's.
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
     /// Addresses of this machine to connect from, in turn, separated by commas: one has ports for some 28,000
@@ -253,6 +254,9 @@ pub(crate) struct StoreLoad {
     /// Bytes in a message's body.
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
     pub(crate) body_bytes: u32,
+    /// The first process of PostgreSQL, if it runs on this machine: the CPU of all its processes is shown as well.
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
     /// Say on standard error every second how far it is, also where that is no terminal.
     #[arg(long)]
     pub(crate) progress: bool,

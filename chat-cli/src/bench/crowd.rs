@@ -29,11 +29,7 @@ impl Crowd<'_> {
         let load = self.load;
         let tokens = tokens(&load.tokens, clients)?;
         open_files::allow(u64::try_from(clients).unwrap_or(u64::MAX))?;
-        if let Some(pid) = load.server_pid
-            && process::cpu_s(pid).is_none()
-        {
-            return Err(CliError::usage(format!("there is no process {pid}"), "correct --server-pid"));
-        }
+        process::check_server(load.server_pid)?;
         let target = Target::find(load, u32::try_from(clients).unwrap_or(u32::MAX))?;
         let watch = Watch::new(progress_lines(self.is_json, load.progress), load.server_pid);
         Swarm::new(target, tokens.into_iter().zip(seats), ledger(self.body_bytes, self.rooms)?, watch)

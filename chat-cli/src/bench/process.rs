@@ -1,22 +1,20 @@
 //! What `/proc` says of a process and of the machine (proc(5)).
 
-/// Ticks of `/proc/PID/stat` in a second: `USER_HZ`, which Linux keeps at 100.
-const TICKS_PER_S: f64 = 100.0;
-/// Where user and system time stand behind the command's name in `/proc/PID/stat`.
-const CPU_FIELDS: std::ops::Range<usize> = 11..13;
+use super::cpu::TICKS_PER_S;
+pub(super) use super::cpu::cpu_s;
+use crate::error::CliError;
+
 /// Where user, nice, system, idle, iowait, irq, softirq and steal stand in `/proc/stat`. Of guests the user's time knows.
 const MACHINE_FIELDS: usize = 8;
 /// Those of them that are no work: idle and iowait.
 const MACHINE_REST: std::ops::RangeInclusive<usize> = 3..=4;
 
-/// Seconds of CPU that a process has used, all its threads together. `None` if there is no such process.
-pub(super) fn cpu_s(pid: u32) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold spaces; nothing behind its bracket does.
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = behind_name.split_whitespace().collect();
-    let ticks = fields.get(CPU_FIELDS)?.iter().map(|ticks| ticks.parse::<f64>().ok());
-    Some(ticks.sum::<Option<f64>>()? / TICKS_PER_S)
+/// Says if a server's process that was named is not there.
+pub(super) fn check_server(pid: Option<u32>) -> Result<(), CliError> {
+    match pid.filter(|&pid| cpu_s(pid).is_none()) {
+        Some(pid) => Err(CliError::usage(format!("there is no process {pid}"), "correct --server-pid")),
+        None => Ok(()),
+    }
 }
 
 /// Seconds of CPU that this process has used.
@@ -40,6 +38,9 @@ pub(super) fn resident_kib(pid: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -49,5 +50,21 @@ mod tests {
         assert!(cpu_s(own).unwrap() <= machine_cpu_s().unwrap());
         // Process ids end at 2^22.
         assert_eq!((resident_kib(u32::MAX), cpu_s(u32::MAX)), (None, None));
+    }
+    #[test]
+    fn what_children_use_counts_while_they_live_and_when_they_ended() {
+        const BURN: &str = "(i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; echo; read x); echo; read x";
+        let mut command = Command::new("sh");
+        command.args(["-c", BURN]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        let (mut input, output) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
+        let mut lines = BufReader::new(output).lines();
+        for child in ["waits for a line", "ended"] {
+            lines.next().unwrap().unwrap();
+            let used = cpu_s(shell.id()).unwrap();
+            assert!(used >= 0.05, "{used} s of CPU, while the child {child}");
+            input.write_all(b"\n").unwrap();
+        }
+        shell.wait().unwrap();
     }
 }

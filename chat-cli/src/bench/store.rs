@@ -9,7 +9,7 @@ use chat_domain::{Command, JoinRoom, UserId, commit_batch};
 
 use self::ways::{Bench, Sender};
 use super::number::{float, grouped, median, per};
-use super::process::own_cpu_s;
+use super::process::{check_server, cpu_s, own_cpu_s};
 use super::stopwatch::{Stopwatch, seconds};
 use super::summary::Summary;
 use crate::args::bench::StoreLoad;
@@ -37,6 +37,8 @@ struct Run {
     way: Way,
     per_s: f64,
     cpu_us_each: f64,
+    /// Microseconds of PostgreSQL's CPU for each message, if its process was named.
+    server_cpu_us_each: Option<f64>,
 }
 
 /// Lets the ways take turns, and compares them.
@@ -46,6 +48,7 @@ pub(super) fn run(
     clock: Clock,
     is_json: bool,
 ) -> Result<Report, CliError> {
+    check_server(request.server_pid)?;
     let database = database.open_migrated()?;
     let senders = prepare(request, &database, clock)?;
     let bytes = usize::try_from(request.body_bytes).unwrap_or(0);
@@ -55,7 +58,7 @@ pub(super) fn run(
     for round in 1..=request.rounds {
         for way in WAYS {
             progress.tell(&format!("round {round} of {}: {}", request.rounds, way.label()));
-            let run = measure(way, &mut bench, seconds(request.seconds.into()))?;
+            let run = measure(way, &mut bench, seconds(request.seconds.into()), request.server_pid)?;
             tell(&run, &progress);
             runs.push(run);
         }
@@ -89,9 +92,10 @@ fn prepare(request: &StoreLoad, database: &OpenDatabase, clock: Clock) -> Result
     Ok(senders)
 }
 
-fn measure(way: Way, bench: &mut Bench<'_>, ns: u64) -> Result<Run, CliError> {
-    let stopwatch = Stopwatch::start();
-    let cpu_s = own_cpu_s();
+fn measure(way: Way, bench: &mut Bench<'_>, ns: u64, server_pid: Option<u32>) -> Result<Run, CliError> {
+    let server_cpu_s = || server_pid.and_then(cpu_s);
+    let server_before_s = server_cpu_s();
+    let (stopwatch, own_before_s) = (Stopwatch::start(), own_cpu_s());
     let is_over = || stopwatch.ns() >= ns;
     let stored = match way {
         Way::Grouped => bench.grouped(is_over),
@@ -99,8 +103,11 @@ fn measure(way: Way, bench: &mut Bench<'_>, ns: u64) -> Result<Run, CliError> {
         Way::BareRows => bench.bare_rows(is_over),
     }?;
     let took = Duration::from_nanos(stopwatch.ns()).as_secs_f64();
-    let cpu_us_each = per((own_cpu_s() - cpu_s) * 1e6, float(stored));
-    Ok(Run { way, per_s: per(float(stored), took), cpu_us_each })
+    let us_each = |before_s: f64, after_s: f64| per((after_s - before_s) * 1e6, float(stored));
+    let cpu_us_each = us_each(own_before_s, own_cpu_s());
+    let server_cpu_us_each =
+        server_before_s.zip(server_cpu_s()).map(|(before, after)| us_each(before, after));
+    Ok(Run { way, per_s: per(float(stored), took), cpu_us_each, server_cpu_us_each })
 }
 
 fn tell(run: &Run, progress: &ProgressLine) {
@@ -138,6 +145,12 @@ fn report(request: &StoreLoad, runs: &[Run]) -> Report {
             )
             .figure(&format!("{}_per_s", way.name()), per_s)
             .figure(&format!("{}_cpu_us_each", way.name()), cpu_us);
+        if request.server_pid.is_some() {
+            let cpu_us = of(way, |run| run.server_cpu_us_each.unwrap_or(f64::NAN));
+            summary
+                .row(format!("{}, PostgreSQL's CPU for each", way.label()), format!("{cpu_us:.1} µs"))
+                .figure(&format!("{}_server_cpu_us_each", way.name()), cpu_us);
+        }
     }
     for way in [Way::OneByOne, Way::BareRows] {
         summary

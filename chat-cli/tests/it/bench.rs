@@ -199,10 +199,12 @@ fn pages_above_the_limits_are_told_what_to_set() {
 fn the_store_alone_keeps_its_numbers_whichever_way_messages_are_stored() {
     on_every_database(|chat| {
         chat.must(&["migrate", "up"]);
+        let pid = std::process::id().to_string();
         let args = ["bench", "store", "--senders", "6", "--rooms", "4", "--seconds", "1", "--rounds", "1"];
-        let document = chat.json(&args);
-        for way in ["grouped_per_s", "one_by_one_per_s", "bare_rows_per_s"] {
-            assert!(document[way].as_f64().unwrap() > 0.0, "{way}: {document}");
+        let document = chat.json(&[&args[..], &["--server-pid", &pid]].concat());
+        for way in ["grouped", "one_by_one", "bare_rows"] {
+            assert!(document[format!("{way}_per_s")].as_f64().unwrap() > 0.0, "{way}: {document}");
+            assert!(document[format!("{way}_server_cpu_us_each")].is_number(), "{way}: {document}");
         }
         assert!(document["grouped_to_bare_rows"].is_number(), "{document}");
         let backup = chat.folder().join("backup");
@@ -233,6 +235,7 @@ fn what_is_missing_for_a_load_is_named() {
     let one = ["--rooms", "1", "--members", "1"];
     load(&[&one[..], &["--server-pid", "4294967295"]].concat()).expect_error(2, "there is no process");
     load(&["--rooms", "1", "--members", "1", "--senders", "2"]).expect_error(2, "can't be 2 senders");
+    stage.chat.run(&["bench", "store", "--server-pid", "4294967295"]).expect_error(2, "there is no process");
     stage.run("idle", &["--connections", "2", "--base", "2"]).expect_error(2, "are not fewer");
     stage.run("storm", &["--resume", "--rooms", "2"]).expect_error(2, "too few");
     let nobody = ["bench", "fanout", "--server", "127.0.0.1:1", "--tokens", &stage.tokens];
