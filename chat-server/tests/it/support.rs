@@ -2,6 +2,7 @@
 
 pub(crate) mod bad_network;
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod crowd;
 pub(crate) mod database;
 pub(crate) mod exposition;
