@@ -1,21 +1,21 @@
 //! The queries of a batch on PostgreSQL: one round trip each, however many rows.
 //!
-//! Pairs travel as parallel arrays; `unnest` makes rows of them again. A transaction here is READ COMMITTED: each
-//! statement sees what was committed before it began, so what runs after the locks sees all that they waited for.
+//! Rows travel as parallel arrays, so that a statement has the same text for any number of them, and is parsed once per
+//! connection; `unnest` makes rows of them again.
+//! A transaction here is READ COMMITTED: each statement sees what was committed before it began, so what runs after the
+//! locks sees all that they waited for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chat_domain::repository::RoomCounters;
 use chat_domain::{MessageKey, NewMessage, PresenceRecord, RoomId, Seq, UserId};
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool};
 
-use crate::rows::{AuthorRow, MessageRow, NewMessageRow, ParticipantRow, RoomRow, UserRow, WrittenRow};
+use crate::postgres_statement::{Column, bind};
+use crate::rows::{AuthorRow, MessageRow, ParticipantRow, RoomRow, UserRow, WrittenRow};
 use crate::schema::{chat_message, chat_room, chat_user};
-
-/// Rows in one insert, at most: a statement takes up to 65,535 values, and a message has eight.
-const INSERTED_ROWS_MAX: usize = 4_096;
+use crate::statement::Statement;
 
 /// Locks in ascending order of the ids, so that two batches never wait for one another.
 pub(crate) fn lock_rooms(connection: &mut PgConnection, ids: &[RoomId]) -> QueryResult<Vec<RoomRow>> {
@@ -28,16 +28,39 @@ pub(crate) fn lock_rooms(connection: &mut PgConnection, ids: &[RoomId]) -> Query
         .load(connection)
 }
 
+struct SetRoomCounters;
+
+impl Statement for SetRoomCounters {
+    const TEXT: &'static [&'static str] = &[
+        "UPDATE chat_room AS room SET last_seq = new.last_seq, members = new.members FROM unnest(",
+        ", ",
+        ", ",
+        ") AS new (id, last_seq, members) WHERE room.id = new.id",
+    ];
+    type Row = ();
+}
+
 pub(crate) fn set_room_counters(connection: &mut PgConnection, counters: &[RoomCounters]) -> QueryResult<()> {
-    sql_query(
-        "UPDATE chat_room AS room SET last_seq = new.last_seq, members = new.members \
-         FROM unnest($1, $2, $3) AS new (id, last_seq, members) WHERE room.id = new.id",
-    )
-    .bind::<Array<BigInt>, _>(counters.iter().map(|counter| counter.id.get()).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(counters.iter().map(|counter| counter.last_seq.get()).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(counters.iter().map(|counter| counter.members).collect::<Vec<_>>())
-    .execute(connection)
-    .map(drop)
+    let numbers = |of: fn(&RoomCounters) -> i64| Column::Numbers(counters.iter().map(of).collect());
+    let columns = [
+        numbers(|counters| counters.id.get()),
+        numbers(|counters| counters.last_seq.get()),
+        numbers(|counters| counters.members),
+    ];
+    bind::<SetRoomCounters>(&columns).execute(connection).map(drop)
+}
+
+struct FindParticipants;
+
+impl Statement for FindParticipants {
+    const TEXT: &'static [&'static str] = &[
+        "SELECT participant.room_id, participant.user_id, participant.joined_at, participant.last_active, \
+         participant.is_online, participant.read_seq FROM unnest(",
+        ", ",
+        ") AS wanted (room_id, user_id) JOIN chat_participant AS participant \
+           ON participant.room_id = wanted.room_id AND participant.user_id = wanted.user_id",
+    ];
+    type Row = (BigInt, BigInt, BigInt, BigInt, Bool, BigInt);
 }
 
 pub(crate) fn find_members(
@@ -50,21 +73,24 @@ pub(crate) fn find_members(
         .filter(chat_user::id.eq_any(distinct))
         .select(UserRow::as_select())
         .load(connection)?;
-    let participants = sql_query(
-        "SELECT participant.* FROM unnest($1, $2) AS wanted (room_id, user_id) \
-         JOIN chat_participant AS participant \
-           ON participant.room_id = wanted.room_id AND participant.user_id = wanted.user_id",
-    )
-    .bind::<Array<BigInt>, _>(room_ids)
-    .bind::<Array<BigInt>, _>(user_ids)
-    .load(connection)?;
+    let columns = [Column::Numbers(room_ids), Column::Numbers(user_ids)];
+    let participants = bind::<FindParticipants>(&columns).load(connection)?;
     Ok((users, participants))
 }
 
-#[derive(QueryableByName)]
-struct Found {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
+/// One look along the index for each key, whatever is in the table: the plan is kept, and one that was made while
+/// messages were few must not scan them once they are many.
+struct FindSent;
+
+impl Statement for FindSent {
+    const TEXT: &'static [&'static str] = &[
+        "SELECT message.id FROM unnest(",
+        ", ",
+        ") AS wanted (user_id, client_key) CROSS JOIN LATERAL \
+         (SELECT id FROM chat_message WHERE user_id = wanted.user_id AND client_key = wanted.client_key COLLATE \"C\" \
+          LIMIT 1) AS message",
+    ];
+    type Row = BigInt;
 }
 
 /// Retries are rare: the first query looks for their ids alone, and mostly finds none.
@@ -72,22 +98,38 @@ pub(crate) fn find_sent(
     connection: &mut PgConnection,
     keys: &[(UserId, MessageKey)],
 ) -> QueryResult<Vec<WrittenRow>> {
-    let found: Vec<Found> = sql_query(
-        "SELECT message.id FROM unnest($1, $2) AS wanted (user_id, client_key) \
-         JOIN chat_message AS message \
-           ON message.user_id = wanted.user_id AND message.client_key = wanted.client_key COLLATE \"C\"",
-    )
-    .bind::<Array<BigInt>, _>(keys.iter().map(|(user_id, _)| user_id.get()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(keys.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>())
-    .load(connection)?;
+    let columns = [
+        Column::Numbers(keys.iter().map(|(user_id, _)| user_id.get()).collect()),
+        Column::Texts(keys.iter().map(|(_, key)| key.as_str()).collect()),
+    ];
+    let found: Vec<i64> = bind::<FindSent>(&columns).load(connection)?;
     if found.is_empty() {
         return Ok(Vec::new());
     }
     chat_message::table
         .left_join(chat_user::table)
-        .filter(chat_message::id.eq_any(found.into_iter().map(|found| found.id).collect::<Vec<_>>()))
+        .filter(chat_message::id.eq_any(found))
         .select((MessageRow::as_select(), Option::<AuthorRow>::as_select()))
         .load(connection)
+}
+
+struct InsertMessages;
+
+impl Statement for InsertMessages {
+    const TEXT: &'static [&'static str] = &[
+        "INSERT INTO chat_message \
+         (room_id, user_id, message, message_type, created_at, seq, changed_seq, client_key) \
+         SELECT room_id, user_id, message, message_type, created_at, seq, seq, client_key FROM unnest(",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ", ",
+        ") AS new (room_id, user_id, message, message_type, created_at, seq, client_key) \
+         RETURNING room_id, seq, id",
+    ];
+    type Row = (BigInt, BigInt, BigInt);
 }
 
 /// The answer to an insert of many rows has no promised order, so the ids are matched by their numbers.
@@ -95,19 +137,39 @@ pub(crate) fn insert_messages(
     connection: &mut PgConnection,
     messages: &[NewMessage],
 ) -> QueryResult<Vec<i64>> {
-    let mut ids: HashMap<(i64, i64), i64> = HashMap::with_capacity(messages.len());
-    for part in messages.chunks(INSERTED_ROWS_MAX) {
-        let rows: Vec<NewMessageRow<'_>> = part.iter().map(NewMessageRow::from).collect();
-        let inserted: Vec<(i64, i64, i64)> = diesel::insert_into(chat_message::table)
-            .values(rows)
-            .returning((chat_message::room_id, chat_message::seq, chat_message::id))
-            .get_results(connection)?;
-        ids.extend(inserted.into_iter().map(|(room_id, seq, id)| ((room_id, seq), id)));
-    }
+    let numbers = |of: fn(&NewMessage) -> i64| Column::Numbers(messages.iter().map(of).collect());
+    let columns = [
+        numbers(|message| message.room_id.get()),
+        Column::PerhapsNumbers(messages.iter().map(|message| message.user_id.map(UserId::get)).collect()),
+        Column::Texts(messages.iter().map(|message| message.body.as_str()).collect()),
+        Column::Texts(messages.iter().map(|message| message.kind.as_str()).collect()),
+        numbers(|message| message.created_at.unix_ms()),
+        numbers(|message| message.seq.get()),
+        Column::PerhapsTexts(
+            messages.iter().map(|message| message.key.as_ref().map(MessageKey::as_str)).collect(),
+        ),
+    ];
+    let inserted: Vec<(i64, i64, i64)> = bind::<InsertMessages>(&columns).load(connection)?;
+    let ids: HashMap<(i64, i64), i64> =
+        inserted.into_iter().map(|(room_id, seq, id)| ((room_id, seq), id)).collect();
     Ok(messages
         .iter()
         .filter_map(|message| ids.get(&(message.room_id.get(), message.seq.get())).copied())
         .collect())
+}
+
+struct RaiseReadSeqs;
+
+impl Statement for RaiseReadSeqs {
+    const TEXT: &'static [&'static str] = &[
+        "UPDATE chat_participant AS participant SET read_seq = new.read_seq FROM unnest(",
+        ", ",
+        ", ",
+        ") AS new (room_id, user_id, read_seq) \
+         WHERE participant.room_id = new.room_id AND participant.user_id = new.user_id \
+           AND participant.read_seq < new.read_seq",
+    ];
+    type Row = ();
 }
 
 pub(crate) fn raise_read_seqs(
@@ -121,17 +183,27 @@ pub(crate) fn raise_read_seqs(
         *held = seq.max(*held);
     }
     let (room_ids, user_ids) = pairs(furthest.keys().copied());
-    sql_query(
-        "UPDATE chat_participant AS participant SET read_seq = new.read_seq \
-         FROM unnest($1, $2, $3) AS new (room_id, user_id, read_seq) \
-         WHERE participant.room_id = new.room_id AND participant.user_id = new.user_id \
-           AND participant.read_seq < new.read_seq",
-    )
-    .bind::<Array<BigInt>, _>(room_ids)
-    .bind::<Array<BigInt>, _>(user_ids)
-    .bind::<Array<BigInt>, _>(furthest.values().map(|seq| seq.get()).collect::<Vec<_>>())
-    .execute(connection)
-    .map(drop)
+    let columns = [
+        Column::Numbers(room_ids),
+        Column::Numbers(user_ids),
+        Column::Numbers(furthest.values().map(|seq| seq.get()).collect()),
+    ];
+    bind::<RaiseReadSeqs>(&columns).execute(connection).map(drop)
+}
+
+struct RecordPresence;
+
+impl Statement for RecordPresence {
+    const TEXT: &'static [&'static str] = &[
+        "UPDATE chat_participant AS participant SET is_online = new.is_online, last_active = new.last_active \
+         FROM unnest(",
+        ", ",
+        ", ",
+        ", ",
+        ") AS new (room_id, user_id, is_online, last_active) \
+         WHERE participant.room_id = new.room_id AND participant.user_id = new.user_id",
+    ];
+    type Row = ();
 }
 
 pub(crate) fn record_presence(connection: &mut PgConnection, records: &[PresenceRecord]) -> QueryResult<()> {
@@ -139,17 +211,13 @@ pub(crate) fn record_presence(connection: &mut PgConnection, records: &[Presence
     let last: BTreeMap<(RoomId, UserId), &PresenceRecord> =
         records.iter().map(|record| ((record.room_id, record.user_id), record)).collect();
     let (room_ids, user_ids) = pairs(last.keys().copied());
-    sql_query(
-        "UPDATE chat_participant AS participant SET is_online = new.is_online, last_active = new.last_active \
-         FROM unnest($1, $2, $3, $4) AS new (room_id, user_id, is_online, last_active) \
-         WHERE participant.room_id = new.room_id AND participant.user_id = new.user_id",
-    )
-    .bind::<Array<BigInt>, _>(room_ids)
-    .bind::<Array<BigInt>, _>(user_ids)
-    .bind::<Array<Bool>, _>(last.values().map(|record| record.is_online).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(last.values().map(|record| record.last_active.unix_ms()).collect::<Vec<_>>())
-    .execute(connection)
-    .map(drop)
+    let columns = [
+        Column::Numbers(room_ids),
+        Column::Numbers(user_ids),
+        Column::Flags(last.values().map(|record| record.is_online).collect()),
+        Column::Numbers(last.values().map(|record| record.last_active.unix_ms()).collect()),
+    ];
+    bind::<RecordPresence>(&columns).execute(connection).map(drop)
 }
 
 fn pairs(keys: impl Iterator<Item = (RoomId, UserId)>) -> (Vec<i64>, Vec<i64>) {

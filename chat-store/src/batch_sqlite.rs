@@ -12,7 +12,8 @@ use diesel::sql_types::BigInt;
 
 use crate::rows::{AuthorRow, MessageRow, ParticipantRow, RoomRow, UserRow, WrittenRow};
 use crate::schema::{chat_message, chat_participant, chat_room, chat_user};
-use crate::sqlite_statement::{Statement, Value, bind};
+use crate::sqlite_statement::{Value, bind};
+use crate::statement::Statement;
 
 /// Nobody else writes while this transaction is open, so that reading is locking.
 pub(crate) fn find_rooms(connection: &mut SqliteConnection, ids: &[RoomId]) -> QueryResult<Vec<RoomRow>> {

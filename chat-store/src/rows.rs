@@ -3,11 +3,10 @@
 use chat_domain::participant::ListedParticipant;
 use chat_domain::{
     ControlAction, ControlEntry, ControlSeq, DeviceName, DisplayName, ListedSession, Message, MessageId,
-    MessageKey, MessageKind, NewMessage, Participant, RepositoryError, Room, RoomDescription, RoomId,
-    RoomName, Seq, Session, SessionId, Timestamp, User, UserId, UserSummary, Username, ValueError,
+    MessageKey, MessageKind, Participant, RepositoryError, Room, RoomDescription, RoomId, RoomName, Seq,
+    Session, SessionId, Timestamp, User, UserId, UserSummary, Username, ValueError,
 };
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
 
 use crate::schema::{chat_control, chat_message, chat_participant, chat_room, chat_session, chat_user};
 
@@ -124,20 +123,14 @@ impl TryFrom<RoomRow> for Room {
 }
 
 /// A membership.
-#[derive(Queryable, Selectable, QueryableByName)]
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = chat_participant)]
 pub(crate) struct ParticipantRow {
-    #[diesel(sql_type = BigInt)]
     pub(crate) room_id: i64,
-    #[diesel(sql_type = BigInt)]
     pub(crate) user_id: i64,
-    #[diesel(sql_type = BigInt)]
     joined_at: i64,
-    #[diesel(sql_type = BigInt)]
     last_active: i64,
-    #[diesel(sql_type = Bool)]
     is_online: bool,
-    #[diesel(sql_type = BigInt)]
     read_seq: i64,
 }
 
@@ -206,37 +199,6 @@ pub(crate) fn written((row, author): WrittenRow) -> Result<Message, RepositoryEr
         edited_at: row.edited_at.map(Timestamp::from_unix_ms),
         key: row.client_key.map(MessageKey::new).transpose().map_err(bad)?,
     })
-}
-
-/// A message to be stored; its other columns have their defaults.
-///
-/// `NULL` is bound and not left out, so that the statement is always the same and is prepared once.
-#[derive(Insertable)]
-#[diesel(table_name = chat_message, treat_none_as_default_value = false)]
-pub(crate) struct NewMessageRow<'m> {
-    room_id: i64,
-    user_id: Option<i64>,
-    message: &'m str,
-    message_type: &'static str,
-    created_at: i64,
-    seq: i64,
-    changed_seq: i64,
-    client_key: Option<&'m str>,
-}
-
-impl<'m> From<&'m NewMessage> for NewMessageRow<'m> {
-    fn from(new: &'m NewMessage) -> Self {
-        Self {
-            room_id: new.room_id.get(),
-            user_id: new.user_id.map(UserId::get),
-            message: &new.body,
-            message_type: new.kind.as_str(),
-            created_at: new.created_at.unix_ms(),
-            seq: new.seq.get(),
-            changed_seq: new.seq.get(),
-            client_key: new.key.as_ref().map(MessageKey::as_str),
-        }
-    }
 }
 
 /// An entry of the control log.

@@ -1,22 +1,11 @@
-//! Statements with a constant text on SQLite: prepared once per connection, and found again by their type.
-//!
-//! A batch runs the same few statements for each of its messages. Diesel's own updates are prepared anew each time,
-//! and what it builds for an insert or a select is walked several times per run; both cost more than the statement.
-
-use std::marker::PhantomData;
+//! Statements with a constant text on SQLite, with a value for each question mark.
 
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-/// The text of a statement, cut at its question marks.
-pub(crate) trait Statement: 'static {
-    /// What stands before the first question mark, between two of them, and behind the last.
-    const TEXT: &'static [&'static str];
-    /// The columns of its rows.
-    type Row;
-}
+use crate::statement::{Bound, Statement};
 
 /// A value in the place of a question mark.
 #[derive(Debug, Clone, Copy)]
@@ -27,19 +16,12 @@ pub(crate) enum Value<'v> {
     PerhapsText(Option<&'v str>),
 }
 
-/// A statement with a value for each of its question marks.
-pub(crate) struct Bound<'v, S> {
-    values: &'v [Value<'v>],
-    statement: PhantomData<S>,
-}
-
 /// Fills the question marks of a statement.
-pub(crate) fn bind<'v, S: Statement>(values: &'v [Value<'v>]) -> Bound<'v, S> {
-    debug_assert_eq!(values.len() + 1, S::TEXT.len(), "a value for each question mark");
-    Bound { values, statement: PhantomData }
+pub(crate) fn bind<'v, S: Statement>(values: &'v [Value<'v>]) -> Bound<'v, S, Value<'v>> {
+    Bound::new(values)
 }
 
-impl<S: Statement> QueryFragment<Sqlite> for Bound<'_, S> {
+impl<S: Statement> QueryFragment<Sqlite> for Bound<'_, S, Value<'_>> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let mut values = self.values.iter();
         for text in S::TEXT {
@@ -60,13 +42,4 @@ impl<S: Statement> QueryFragment<Sqlite> for Bound<'_, S> {
     }
 }
 
-impl<S: Statement> QueryId for Bound<'_, S> {
-    type QueryId = Bound<'static, S>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl<S: Statement> Query for Bound<'_, S> {
-    type SqlType = S::Row;
-}
-
-impl<S: Statement> RunQueryDsl<SqliteConnection> for Bound<'_, S> {}
+impl<S: Statement> RunQueryDsl<SqliteConnection> for Bound<'_, S, Value<'_>> {}
