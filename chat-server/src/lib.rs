@@ -29,6 +29,7 @@ mod node;
 mod origins;
 mod passwords;
 mod printable;
+mod priority;
 mod process;
 mod random;
 mod security_log;

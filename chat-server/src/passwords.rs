@@ -8,6 +8,7 @@ use chat_store::password::{PasswordHasher, Verdict};
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
+use crate::priority;
 
 /// The hasher and its threads.
 pub(crate) struct Passwords {
@@ -24,9 +25,6 @@ enum Place {
     Here,
 }
 
-/// How far the password threads stand behind all others, in steps of `nice`.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 19;
 /// Password checks that may wait for a thread, at most; one more is refused.
 const WAITING_MAX: usize = 32;
 
@@ -84,7 +82,7 @@ impl Passwords {
         match &self.place {
             Place::Threads(pool) => {
                 let job = move || {
-                    yield_to_the_chat();
+                    priority::stand_back(priority::PASSWORDS);
                     drop(answer.send(work()));
                 };
                 pool.submit(job).map_err(|_| Failure::overloaded())?;
@@ -95,23 +93,6 @@ impl Passwords {
         answered.await.map_err(|_| Failure::internal("a password thread failed"))
     }
 }
-
-/// Makes this thread wait behind those that carry messages. Only Linux has priorities per thread.
-#[cfg(target_os = "linux")]
-fn yield_to_the_chat() {
-    thread_local! {
-        static IS_DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-    }
-    if !IS_DONE.replace(true) {
-        let thread = rustix::thread::gettid();
-        if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
-            tracing::warn!(%error, "a password thread keeps its priority");
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-const fn yield_to_the_chat() {}
 
 /// Whether a password is right.
 pub(crate) enum Verified {

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::failure::Failure;
 use crate::node::metrics::Waiting;
+use crate::priority;
 
 /// Something to be read. When its turn has come, and before the snapshot begins, it says what is to be done in it; or
 /// that nobody waits for it any more.
@@ -63,6 +64,7 @@ impl StoreAccess for StoreThreads {
     fn read(&self, work: ReadWork) -> Result<(), Failure> {
         let store = self.store.clone();
         let job = move || {
+            priority::stand_back(priority::READERS);
             let mut work = work();
             if work.is_none() {
                 return;
