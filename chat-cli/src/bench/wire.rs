@@ -203,9 +203,9 @@ mod tests {
     #[test]
     fn a_page_is_asked_for_as_the_server_reads_it() {
         let mut text = Vec::new();
-        write_get_history(7, 1_234, 50, &mut text);
+        write_get_history(7, 1_234, 20, &mut text);
         let request = decode(std::str::from_utf8(&text).unwrap()).unwrap();
-        let wanted = GetHistory { room: room_name(7).unwrap(), before: Seq::new(1_234), limit: 50 };
+        let wanted = GetHistory { room: room_name(7).unwrap(), before: Seq::new(1_234), limit: 20 };
         assert_eq!(request.event, chat_protocol::ClientEvent::GetHistory(wanted));
     }
 
