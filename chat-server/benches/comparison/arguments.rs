@@ -41,6 +41,15 @@ pub(crate) struct Arguments {
     /// People whom that limit lists in a room.
     #[arg(long, hide = true, default_value_t = 0)]
     pub(crate) participants: usize,
+    /// Where the server of the bursts listens.
+    #[arg(long, hide = true, default_value = "")]
+    pub(crate) server: String,
+    /// The file of their people's tokens.
+    #[arg(long, hide = true, default_value = "tokens")]
+    pub(crate) tokens: PathBuf,
+    /// How many there are.
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub(crate) bursts: usize,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -65,6 +74,10 @@ pub(crate) enum Load {
     History,
     /// From starting the server until it listens, its memory then, and its size.
     Start,
+    /// Durable messages of 64 senders on PostgreSQL, beside pgbench.
+    Postgres,
+    /// Bursts into one huge room, on one core and on two.
+    Cores,
 }
 
 /// What a process of the comparison is.
@@ -82,6 +95,8 @@ pub(crate) enum Role {
     InsertLoop,
     /// Inserts rows, each with a commit.
     CommitLoop,
+    /// Sends bursts into one huge room.
+    Bursts,
 }
 
 impl Arguments {

@@ -17,6 +17,38 @@ pub(crate) const ROOM_PREFIX: &str = "bench-";
 /// What lets the tool answer with a document.
 pub(crate) const AS_JSON: &str = "--json";
 
+/// What the tool and the server need with PostgreSQL; it opens nothing but throw-away databases.
+const SECRET_KEY: &str = "the secret of a comparison, of no use elsewhere";
+
+/// Where a load's rows are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Storage<'s> {
+    /// In the SQLite database of a data folder.
+    Folder(&'s Path),
+    /// In a database of a PostgreSQL that some process started.
+    Postgres { url: &'s str, postmaster: u32 },
+}
+
+impl<'s> From<&'s Path> for Storage<'s> {
+    fn from(data_dir: &'s Path) -> Self {
+        Self::Folder(data_dir)
+    }
+}
+
+impl Storage<'_> {
+    /// Tells a program of the chat where the rows are, and nothing else of the surroundings.
+    pub(crate) fn of(self, mut command: Command) -> Command {
+        for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
+            command.env_remove(variable);
+        }
+        match self {
+            Self::Folder(folder) => command.env("CHAT_DATA_DIR", folder),
+            Self::Postgres { url, .. } => command.env("DATABASE_URL", url).env("SECRET_KEY", SECRET_KEY),
+        };
+        command
+    }
+}
+
 /// The tool's binary, which lies beside the server's.
 pub(crate) fn find() -> io::Result<PathBuf> {
     let path = PathBuf::from(CHAT_SERVER).with_file_name("chat-cli");
@@ -32,16 +64,21 @@ pub(crate) fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("chat.db")
 }
 
-/// Makes it, with the rooms that every chat begins with.
-pub(crate) fn migrate(data_dir: &Path) -> io::Result<()> {
-    finish(in_folder(Command::new(find()?), data_dir).args(["migrate", "up"])).map(drop)
+/// Makes the tables, with the rooms that every chat begins with.
+pub(crate) fn migrate<'s>(storage: impl Into<Storage<'s>>) -> io::Result<()> {
+    finish(storage.into().of(Command::new(find()?)).args(["migrate", "up"])).map(drop)
 }
 
-/// Makes it, with its people and rooms, and the file of the people's tokens.
-pub(crate) fn seed(data_dir: &Path, population: Population, tokens: &Path) -> io::Result<()> {
+/// Makes the tables, with people and rooms, and the file of the people's tokens.
+pub(crate) fn seed<'s>(
+    storage: impl Into<Storage<'s>>,
+    population: Population,
+    tokens: &Path,
+) -> io::Result<()> {
+    let storage = storage.into();
     let (people, rooms) = (population.people.to_string(), population.rooms.to_string());
-    migrate(data_dir)?;
-    let mut command = in_folder(Command::new(find()?), data_dir);
+    migrate(storage)?;
+    let mut command = storage.of(Command::new(find()?));
     command.args(["seed", "--users", &people, "--rooms", &rooms, "--tokens"]).arg(tokens);
     finish(&mut command).map(drop)
 }
@@ -53,11 +90,22 @@ pub(crate) fn load_on(
     tokens: &Path,
     arguments: impl IntoIterator<Item = String>,
 ) -> Vec<String> {
+    load_beside(server.pid(), server, kind, tokens, arguments)
+}
+
+/// The same where the CPU of another process counts, which serves the server.
+pub(crate) fn load_beside(
+    measured: u32,
+    server: &Process,
+    kind: &str,
+    tokens: &Path,
+    arguments: impl IntoIterator<Item = String>,
+) -> Vec<String> {
     let mut load = vec![
         "bench".to_owned(),
         kind.to_owned(),
         format!("--server={}", server.url()),
-        format!("--server-pid={}", server.pid()),
+        format!("--server-pid={measured}"),
         format!("--tokens={}", tokens.display()),
     ];
     load.extend(arguments);
@@ -74,12 +122,24 @@ pub(crate) fn urgent_load(load: &[String], pinning: &Pinning) -> io::Result<Valu
     document(pinning.urgent_generator(find()?.as_os_str()).args(load))
 }
 
-/// Runs `bench store` on the server's CPU, and gives back what it says of it.
-pub(crate) fn store(data_dir: &Path, senders: usize, seconds: u64, pinning: &Pinning) -> io::Result<Value> {
-    let mut command = in_folder(pinning.target(find()?.as_os_str()), data_dir);
+/// Runs `bench store`, and gives back what it says of it: on the target's CPU, if that isn't PostgreSQL's.
+pub(crate) fn store<'s>(
+    storage: impl Into<Storage<'s>>,
+    senders: usize,
+    seconds: u64,
+    pinning: &Pinning,
+) -> io::Result<Value> {
+    let (storage, program) = (storage.into(), find()?);
+    let mut command = storage.of(match storage {
+        Storage::Folder(_) => pinning.target(program.as_os_str()),
+        Storage::Postgres { .. } => pinning.generator(program.as_os_str()),
+    });
     let counts =
         [("senders", senders.to_string()), ("rooms", senders.to_string()), ("rounds", "1".to_owned())];
     command.args(["bench", "store"]).args(counts.map(|(name, count)| format!("--{name}={count}")));
+    if let Storage::Postgres { postmaster, .. } = storage {
+        command.arg(format!("--server-pid={postmaster}"));
+    }
     document(command.arg(format!("--seconds={seconds}")))
 }
 
@@ -101,14 +161,6 @@ fn document(command: &mut Command) -> io::Result<Value> {
 /// Reads what a load says with [`AS_JSON`].
 pub(crate) fn parse(document: &[u8]) -> io::Result<Value> {
     serde_json::from_slice(document).map_err(io::Error::other)
-}
-
-fn in_folder(mut command: Command, data_dir: &Path) -> Command {
-    command.env("CHAT_DATA_DIR", data_dir);
-    for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
-        command.env_remove(variable);
-    }
-    command
 }
 
 /// Runs a program to its end, and gives back what it wrote.

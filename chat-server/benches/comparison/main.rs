@@ -1,15 +1,21 @@
 //! The server beside the limits of this machine and beside servers of others, as ratios within the same minutes.
 //!
 //! The load is `chat-cli bench`, which runs on a CPU of its own; the program starts itself again as the limits:
-//! [`bare_loop`] and [`insert_loop`]. `../README.md` says how to read the figures.
+//! [`bare_loop`] and [`insert_loop`], and as the generator of [`bursts`]. `../README.md` says how to read the figures.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "the report is what this program is for")]
 #![expect(clippy::indexing_slicing, reason = "a wrong index shall end the benchmark")]
 
 mod arguments;
 mod bare_loop;
+mod bursts;
 mod canned;
 mod chat_cli;
+#[path = "../../tests/it/support/cluster.rs"]
+mod cluster;
+mod cores;
+#[path = "../../../chat-cli/src/bench/cpu.rs"]
+mod cpu;
 mod disk;
 mod fan_out;
 #[path = "../shared/fill.rs"]
@@ -17,9 +23,12 @@ mod fill;
 mod full_room;
 mod history;
 mod insert_loop;
+mod member;
 mod noisy_neighbour;
 mod open_loop;
+mod pgbench;
 mod pinning;
+mod postgres;
 mod process;
 mod rate;
 mod report;
@@ -63,6 +72,7 @@ fn main() -> ExitCode {
             .and_then(|canned| bare_loop::run(Flush::EachTurn, None, Some(canned))),
         Some(Role::InsertLoop) => insert_loop::run(database, SENDERS, seconds),
         Some(Role::CommitLoop) => insert_loop::run(database, 1, seconds),
+        Some(Role::Bursts) => bursts::run(&arguments.server, &arguments.tokens, arguments.bursts),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,6 +96,8 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         Load::Storm => storm::compare(arguments, &pinning),
         Load::History => history::measure(arguments, &pinning),
         Load::Start => start::measure(arguments),
+        Load::Postgres => postgres::compare(arguments, &pinning),
+        Load::Cores => cores::compare(arguments, &pinning),
     }?;
     print!("{}{report}", report::conditions(&pinning, arguments, fsync_ms));
     Ok(())

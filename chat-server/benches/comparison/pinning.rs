@@ -5,12 +5,14 @@ use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 /// The CPU of the server or the bare loop.
-const TARGET_CPU: &str = "0";
+pub(crate) const TARGET_CPU: &str = "0";
 /// The CPU of the generator.
 const GENERATOR_CPU: &str = "1";
+/// Both, for a server that may use more than one while the generator sleeps.
+pub(crate) const BOTH_CPUS: &str = "0,1";
 
 /// Whether processes can be kept on one CPU.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Pinning {
     pub(crate) is_possible: bool,
     /// Whether a generator can run ahead of another one on the same CPU.
@@ -34,6 +36,11 @@ impl Pinning {
         self.on(TARGET_CPU, &[], program)
     }
 
+    /// A command that runs a program on some CPUs, as `taskset` lists them.
+    pub(crate) fn target_on(&self, cpus: &str, program: &OsStr) -> Command {
+        self.on(cpus, &[], program)
+    }
+
     /// A command that runs a program on the generator's CPU.
     pub(crate) fn generator(&self, program: &OsStr) -> Command {
         self.on(GENERATOR_CPU, &[], program)
@@ -44,12 +51,12 @@ impl Pinning {
         self.on(GENERATOR_CPU, if self.is_urgency_possible { &URGENTLY } else { &[] }, program)
     }
 
-    fn on(&self, cpu: &str, priority: &[&str], program: &OsStr) -> Command {
+    fn on(&self, cpus: &str, priority: &[&str], program: &OsStr) -> Command {
         // A thousand sockets are more than most systems let a process open unless it asks.
         let mut command = Command::new("sh");
         command.args(["-c", r#"ulimit -n "$(ulimit -Hn)"; exec "$@""#, "sh"]);
         if self.is_possible {
-            command.args(["taskset", "-c", cpu]);
+            command.args(["taskset", "-c", cpus]);
         }
         command.args(priority).arg(program);
         command

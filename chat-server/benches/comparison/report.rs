@@ -1,6 +1,8 @@
 //! The reports: medians over the rounds, and ratios within each round, as Markdown.
 
+mod cores;
 mod open_loop;
+mod postgres;
 
 use std::fmt::Write;
 
@@ -13,7 +15,9 @@ use crate::store;
 use crate::storm;
 use crate::target::Target;
 
+pub(crate) use cores::cores;
 pub(crate) use open_loop::{noisy_neighbour, rate, stalled_readers};
+pub(crate) use postgres::postgres;
 
 const FIGURES_HEAD: &str = "\
 | rooms x clients | target | deliveries/s | server CPU µs per delivery | generator CPU µs per delivery | server CPU % \

@@ -29,6 +29,9 @@ pub(crate) static SHAPES: [Shape; 4] = [
 /// People who are alone in a room each, and wait for each message.
 pub(crate) static ALONE: Shape = Shape { name: "64x1", rooms: 64, members: 1, senders: 1, window: 1 };
 
+/// All clients in one room, of whom one sends.
+pub(crate) static HUGE: Population = Population { people: 1_000, rooms: 1 };
+
 /// Who is in a target's database before a load begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Population {

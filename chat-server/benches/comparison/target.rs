@@ -95,7 +95,11 @@ impl fmt::Display for Target {
 
 /// The real server on a data folder, on the target's CPU, with limits above every load.
 pub(crate) fn chat_server(data_dir: &Path, pinning: &Pinning) -> Command {
-    let mut command = pinning.target(CHAT_SERVER.as_ref());
+    chat_server_by(pinning.target(CHAT_SERVER.as_ref()), data_dir)
+}
+
+/// The same by a command that runs it elsewhere.
+pub(crate) fn chat_server_by(mut command: Command, data_dir: &Path) -> Command {
     set_up(&mut command, data_dir);
     command.env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000").env("CHAT_LIMIT_HISTORY_PER_SECOND", "1000000");
     command

@@ -7,6 +7,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+/// The mask of a client's frames: it protects proxies, and here is none.
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// What stands in front of a room's number.
 const ROOM: &[u8] = br#""room":"bench-"#;
 
@@ -38,13 +40,24 @@ pub(crate) fn first_frame(bytes: &[u8]) -> io::Result<Option<(FrameHeader, Range
     Ok((end <= bytes.len()).then_some((header, start..end)))
 }
 
-/// Appends a text frame.
+/// Appends a text frame of a server.
 pub(crate) fn append_frame(payload: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
-    let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
-    let length = u64::try_from(payload.len()).map_err(io::Error::other)?;
-    header.format(length, bytes).map_err(io::Error::other)?;
+    append_header(None, payload.len(), bytes)?;
     bytes.extend_from_slice(payload);
     Ok(())
+}
+
+/// Appends a text frame of a client.
+pub(crate) fn append_masked_frame(payload: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+    append_header(Some(MASK), payload.len(), bytes)?;
+    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    Ok(())
+}
+
+fn append_header(mask: Option<[u8; 4]>, payload_bytes: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let header = FrameHeader { opcode: OpCode::Data(Data::Text), mask, ..FrameHeader::default() };
+    let length = u64::try_from(payload_bytes).map_err(io::Error::other)?;
+    header.format(length, bytes).map_err(io::Error::other)
 }
 
 /// The number of the room that a request names.
