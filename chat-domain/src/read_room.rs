@@ -231,3 +231,37 @@ fn resume<R: Repository + ?Sized>(
     };
     Ok(Some(Page { messages, has_more }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Body, DisplayName, JoinRoom, MemoryRepository, MessageKey, RegisterUser, SendMessage, Timestamp,
+        Username, add_default_rooms, join_room, register_user, send_message,
+    };
+
+    /// A chat whose first member said something in the first room.
+    fn chat(epoch: &str, text: &str) -> (MemoryRepository, RoomId, RoomReader) {
+        let (mut chat, now) = (MemoryRepository::new(epoch), Timestamp::default());
+        let room_id = add_default_rooms(&mut chat, now).unwrap()[0].id;
+        let username = Username::new("ann").unwrap();
+        let display_name = DisplayName::from(&username);
+        let register = RegisterUser { username, display_name, password_hash: None };
+        let user_id = register_user(&mut chat, now, &register).unwrap().id();
+        join_room(&mut chat, now, JoinRoom { user_id, room_id }).unwrap();
+        let (body, key) = (Body::new(text).unwrap(), MessageKey::new("k").unwrap());
+        send_message(&mut chat, now, SendMessage { user_id, room_id, body, key }).unwrap();
+        (chat, room_id, RoomReader { user_id, position: None })
+    }
+
+    #[test]
+    fn pages_of_another_epoch_are_not_shown() {
+        let mut kept = KeptPages::default();
+        for (epoch, text) in [("before", "lost"), ("restored", "found")] {
+            let (mut chat, room_id, reader) = chat(epoch, text);
+            let read = read_room_together(&mut chat, room_id, &[reader], &mut kept).unwrap();
+            let messages = &read[0].as_ref().unwrap().messages;
+            assert_eq!(messages.last().unwrap().body, text);
+        }
+    }
+}

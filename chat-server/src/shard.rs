@@ -11,8 +11,6 @@ pub(crate) mod outbox;
 pub(crate) mod requests;
 pub(crate) mod rooms;
 pub(crate) mod state;
-#[cfg(test)]
-mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -286,3 +284,6 @@ impl<W: SocketWriter> Shard<W> {
         self.connections.borrow().iter().for_each(|(_, connection)| look(connection));
     }
 }
+
+#[cfg(test)]
+mod tests;
