@@ -122,6 +122,8 @@ pub(super) struct World {
     pub(super) is_slow: Cell<bool>,
     /// Whether people may do only so much.
     pub(super) has_limits: Cell<bool>,
+    /// When each person last said that they type in a room: who says it again goes on typing, and nobody is told.
+    pub(super) typed_at: RefCell<BTreeMap<(RoomName, String), u64>>,
 }
 
 impl World {
@@ -165,6 +167,7 @@ impl World {
             opened_behind: RefCell::default(),
             is_slow: Cell::new(chance.one_in(3)),
             has_limits: Cell::new(chance.one_in(3)),
+            typed_at: RefCell::default(),
             chance,
         })
     }

@@ -56,6 +56,11 @@ impl Device {
     pub(in crate::simulation) fn type_in(&self, room: &RoomName, is_typing: bool) {
         if self.views.borrow()[room].is_live {
             let typing = Typing { room: room.clone() };
+            let person = self.world.people.iter().find(|(_, user_id)| *user_id == self.user_id);
+            if let (true, Some((username, _))) = (is_typing, person) {
+                let key = (room.clone(), username.as_str().to_owned());
+                self.world.typed_at.borrow_mut().insert(key, self.now());
+            }
             let event =
                 if is_typing { ClientEvent::TypingStart(typing) } else { ClientEvent::TypingStop(typing) };
             self.ask(event, Asked::Other);

@@ -277,9 +277,13 @@ impl Device {
         if self.is_lossy.get() || !is_up {
             return;
         }
+        let typed_at = self.world.typed_at.borrow();
         for (room, view) in self.views.borrow().iter() {
-            for (who, since) in view.typers.iter().filter(|(_, since)| self.now() > *since + TYPING_MS) {
-                self.violated(format!("{who} has typed in {room:?} since {since}"));
+            for (who, since) in &view.typers {
+                let again = typed_at.get(&(room.clone(), who.clone())).copied().unwrap_or_default();
+                if self.now() > again.max(*since) + TYPING_MS {
+                    self.violated(format!("{who} has typed in {room:?} since {since}, and again at {again}"));
+                }
             }
         }
     }
