@@ -36,8 +36,14 @@ impl<'s> From<&'s Path> for Storage<'s> {
 }
 
 impl Storage<'_> {
+    /// A program of the chat that is told where the rows are.
+    fn of(self, mut command: Command) -> Command {
+        self.tell(&mut command);
+        command
+    }
+
     /// Tells a program of the chat where the rows are, and nothing else of the surroundings.
-    pub(crate) fn of(self, mut command: Command) -> Command {
+    pub(crate) fn tell(self, command: &mut Command) {
         for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
             command.env_remove(variable);
         }
@@ -45,7 +51,6 @@ impl Storage<'_> {
             Self::Folder(folder) => command.env("CHAT_DATA_DIR", folder),
             Self::Postgres { url, .. } => command.env("DATABASE_URL", url).env("SECRET_KEY", SECRET_KEY),
         };
-        command
     }
 }
 

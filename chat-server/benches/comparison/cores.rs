@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::arguments::Arguments;
-use crate::chat_cli;
+use crate::chat_cli::{self, Storage};
 use crate::disk;
 use crate::pinning::{BOTH_CPUS, Pinning, TARGET_CPU};
 use crate::process::Process;
@@ -42,7 +42,11 @@ fn run(cpus: &str, pinning: &Pinning) -> io::Result<Vec<f64>> {
     let folder = tempfile::tempdir_in(disk::FOLDER)?;
     let tokens = folder.path().join(TOKENS);
     chat_cli::seed(folder.path(), HUGE, &tokens)?;
-    let command = chat_server_by(pinning.target_on(cpus, CHAT_SERVER.as_ref()), folder.path());
+    let command = chat_server_by(
+        pinning.target_on(cpus, CHAT_SERVER.as_ref()),
+        Storage::Folder(folder.path()),
+        folder.path(),
+    );
     let server = Process::start(command)?;
     let mut command = pinning.generator(std::env::current_exe()?.as_os_str());
     command.args(["--bench", "--role", "bursts", "--server", server.url(), "--tokens"]).arg(tokens);

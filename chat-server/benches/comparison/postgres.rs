@@ -67,8 +67,8 @@ fn run(cluster: &Cluster, programs: &Path, seconds: u64, pinning: &Pinning) -> i
         let folder = tempfile::tempdir_in(disk::FOLDER)?;
         let tokens = folder.path().join(TOKENS);
         chat_cli::seed(database.storage(), ALONE.population(), &tokens)?;
-        let command = chat_server_by(pinning.generator(CHAT_SERVER.as_ref()), folder.path());
-        let server = Process::start(database.storage().of(command))?;
+        let command = pinning.generator(CHAT_SERVER.as_ref());
+        let server = Process::start(chat_server_by(command, database.storage(), folder.path()))?;
         let arguments = ALONE.arguments(seconds);
         let load = chat_cli::load_beside(database.postmaster, &server, "fanout", &tokens, arguments);
         let document = chat_cli::load(&load, pinning)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::arguments::Arguments;
-use crate::chat_cli;
+use crate::chat_cli::{self, Storage};
 use crate::disk;
 use crate::full_room;
 use crate::process::Process;
@@ -115,7 +115,7 @@ impl Subject {
 
 fn start(data_dir: &Path) -> io::Result<Process> {
     let mut command = Command::new(CHAT_SERVER);
-    set_up(&mut command, data_dir);
+    set_up(&mut command, Storage::Folder(data_dir), data_dir);
     Process::start(command)
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use clap::ValueEnum;
 use tempfile::TempDir;
 
-use crate::chat_cli;
+use crate::chat_cli::{self, Storage};
 use crate::disk;
 use crate::pinning::Pinning;
 use crate::process::Process;
@@ -95,22 +95,20 @@ impl fmt::Display for Target {
 
 /// The real server on a data folder, on the target's CPU, with limits above every load.
 pub(crate) fn chat_server(data_dir: &Path, pinning: &Pinning) -> Command {
-    chat_server_by(pinning.target(CHAT_SERVER.as_ref()), data_dir)
+    chat_server_by(pinning.target(CHAT_SERVER.as_ref()), Storage::Folder(data_dir), data_dir)
 }
 
-/// The same by a command that runs it elsewhere.
-pub(crate) fn chat_server_by(mut command: Command, data_dir: &Path) -> Command {
-    set_up(&mut command, data_dir);
+/// The same by a command that runs it elsewhere, and with its rows where they are.
+pub(crate) fn chat_server_by(mut command: Command, storage: Storage<'_>, data_dir: &Path) -> Command {
+    set_up(&mut command, storage, data_dir);
     command.env("CHAT_LIMIT_MESSAGES_PER_SECOND", "1000000").env("CHAT_LIMIT_HISTORY_PER_SECOND", "1000000");
     command
 }
 
-/// Tells the real server its data folder, and to take a free port.
-pub(crate) fn set_up(command: &mut Command, data_dir: &Path) {
+/// Tells the real server where its rows and its data folder are, and to take a free port.
+pub(crate) fn set_up(command: &mut Command, storage: Storage<'_>, data_dir: &Path) {
+    storage.tell(command);
     command.env("CHAT_BIND", "127.0.0.1:0").env("CHAT_DATA_DIR", data_dir).env("CHAT_LOG", "warn");
-    for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE"] {
-        command.env_remove(variable);
-    }
 }
 
 /// A limit: this program in another role.
