@@ -9,29 +9,24 @@ pub(super) struct Pages {
     pub(super) limit: u32,
     /// When the page was asked for that is under way.
     pub(super) asked_ns: u64,
-    state: u64,
+    chance: fastrand::Rng,
 }
 
 impl Pages {
     /// Pages of a room whose last message has a number. `None` if it holds no whole page.
     pub(super) fn new(last_seq: u64, limit: u32, beginning: u64) -> Option<Self> {
-        let pages = Self { end: last_seq.saturating_add(1), limit, asked_ns: 0, state: beginning };
+        let pages = Self {
+            end: last_seq.saturating_add(1),
+            limit,
+            asked_ns: 0,
+            chance: fastrand::Rng::with_seed(beginning),
+        };
         (limit > 0 && last_seq >= u64::from(limit)).then_some(pages)
     }
 
     /// The number in front of which the next page ends.
     pub(super) fn next_before(&mut self) -> u64 {
-        let first = u64::from(self.limit) + 1;
-        let places = (self.end + 1).saturating_sub(first).max(1);
-        first + self.random() % places
-    }
-
-    /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.chance.u64(u64::from(self.limit) + 1..=self.end)
     }
 }
 
