@@ -1,7 +1,8 @@
 //! The queries of a batch on PostgreSQL: one round trip each, however many rows.
 //!
 //! Rows travel as parallel arrays, so that a statement has the same text for any number of them, and is parsed once per
-//! connection; `unnest` makes rows of them again.
+//! connection; `unnest` makes rows of them again. It stands in a list of columns, where a row is made when it is asked
+//! for; behind `FROM` each array would be written into a table in memory first.
 //! A transaction here is READ COMMITTED: each statement sees what was committed before it began, so what runs after the
 //! locks sees all that they waited for.
 
@@ -32,10 +33,10 @@ struct SetRoomCounters;
 
 impl Statement for SetRoomCounters {
     const TEXT: &'static [&'static str] = &[
-        "UPDATE chat_room AS room SET last_seq = new.last_seq, members = new.members FROM unnest(",
-        ", ",
-        ", ",
-        ") AS new (id, last_seq, members) WHERE room.id = new.id",
+        "UPDATE chat_room AS room SET last_seq = new.last_seq, members = new.members FROM (SELECT unnest(",
+        ") AS id, unnest(",
+        ") AS last_seq, unnest(",
+        ") AS members) AS new WHERE room.id = new.id",
     ];
     type Row = ();
 }
@@ -55,9 +56,9 @@ struct FindParticipants;
 impl Statement for FindParticipants {
     const TEXT: &'static [&'static str] = &[
         "SELECT participant.room_id, participant.user_id, participant.joined_at, participant.last_active, \
-         participant.is_online, participant.read_seq FROM unnest(",
-        ", ",
-        ") AS wanted (room_id, user_id) JOIN chat_participant AS participant \
+         participant.is_online, participant.read_seq FROM (SELECT unnest(",
+        ") AS room_id, unnest(",
+        ") AS user_id) AS wanted JOIN chat_participant AS participant \
            ON participant.room_id = wanted.room_id AND participant.user_id = wanted.user_id",
     ];
     type Row = (BigInt, BigInt, BigInt, BigInt, Bool, BigInt);
@@ -84,9 +85,9 @@ struct FindSent;
 
 impl Statement for FindSent {
     const TEXT: &'static [&'static str] = &[
-        "SELECT message.id FROM unnest(",
-        ", ",
-        ") AS wanted (user_id, client_key) CROSS JOIN LATERAL \
+        "SELECT message.id FROM (SELECT unnest(",
+        ") AS user_id, unnest(",
+        ") AS client_key) AS wanted CROSS JOIN LATERAL \
          (SELECT id FROM chat_message WHERE user_id = wanted.user_id AND client_key = wanted.client_key COLLATE \"C\" \
           LIMIT 1) AS message",
     ];
@@ -119,14 +120,14 @@ impl Statement for InsertMessages {
     const TEXT: &'static [&'static str] = &[
         "INSERT INTO chat_message \
          (room_id, user_id, message, message_type, created_at, seq, changed_seq, client_key) \
-         SELECT room_id, user_id, message, message_type, created_at, seq, seq, client_key FROM unnest(",
-        ", ",
-        ", ",
-        ", ",
-        ", ",
-        ", ",
-        ", ",
-        ") AS new (room_id, user_id, message, message_type, created_at, seq, client_key) \
+         SELECT room_id, user_id, message, message_type, created_at, seq, seq, client_key FROM (SELECT unnest(",
+        ") AS room_id, unnest(",
+        ") AS user_id, unnest(",
+        ") AS message, unnest(",
+        ") AS message_type, unnest(",
+        ") AS created_at, unnest(",
+        ") AS seq, unnest(",
+        ") AS client_key) AS new \
          RETURNING room_id, seq, id",
     ];
     type Row = (BigInt, BigInt, BigInt);
@@ -162,10 +163,10 @@ struct RaiseReadSeqs;
 
 impl Statement for RaiseReadSeqs {
     const TEXT: &'static [&'static str] = &[
-        "UPDATE chat_participant AS participant SET read_seq = new.read_seq FROM unnest(",
-        ", ",
-        ", ",
-        ") AS new (room_id, user_id, read_seq) \
+        "UPDATE chat_participant AS participant SET read_seq = new.read_seq FROM (SELECT unnest(",
+        ") AS room_id, unnest(",
+        ") AS user_id, unnest(",
+        ") AS read_seq) AS new \
          WHERE participant.room_id = new.room_id AND participant.user_id = new.user_id \
            AND participant.read_seq < new.read_seq",
     ];
@@ -196,11 +197,11 @@ struct RecordPresence;
 impl Statement for RecordPresence {
     const TEXT: &'static [&'static str] = &[
         "UPDATE chat_participant AS participant SET is_online = new.is_online, last_active = new.last_active \
-         FROM unnest(",
-        ", ",
-        ", ",
-        ", ",
-        ") AS new (room_id, user_id, is_online, last_active) \
+         FROM (SELECT unnest(",
+        ") AS room_id, unnest(",
+        ") AS user_id, unnest(",
+        ") AS is_online, unnest(",
+        ") AS last_active) AS new \
          WHERE participant.room_id = new.room_id AND participant.user_id = new.user_id",
     ];
     type Row = ();
