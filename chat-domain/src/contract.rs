@@ -12,7 +12,7 @@
 use crate::batch::{Command, CommandError, Outcome, commit_batch};
 use crate::history::{Page, Position};
 use crate::{
-    AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, KeptPages,
+    AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, KeptRoom,
     LeaveRoom, MarkRead, MessageKey, MessageKind, MessageSent, OpenSession, PasswordHash, PresenceRecord,
     ReadRoom, ReadRoomError, RegisterUser, RegisterUserError, Repository, RepositoryError, Room,
     RoomDescription, RoomId, RoomName, RoomReader, RoomSnapshot, SendMessage, SendMessageError, Seq, Session,

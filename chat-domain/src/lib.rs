@@ -67,11 +67,11 @@ pub use manage_users::{
 pub use mark_read::{MarkRead, MarkReadError, ReadMarked, mark_read};
 pub use memory::MemoryRepository;
 pub use message::{Body, Message, MessageKey, MessageKind, NewMessage};
-pub use participant::{Member, Participant, PresenceRecord};
-pub use presence::{LeaveReason, PresenceBoard, PresenceChange};
+pub use participant::{Member, OfUser, Participant, PresenceRecord};
+pub use presence::{LeaveReason, Overlaid, PresenceBoard, PresenceChange};
 pub use rate::{Rate, TokenBucket};
 pub use read_room::{
-    KeptPages, ReadRoom, ReadRoomError, RoomReader, RoomSnapshot, read_room, read_room_together,
+    KeptRoom, ReadRoom, ReadRoomError, RoomReader, RoomSnapshot, read_room, read_room_together,
 };
 pub use repository::{Repository, RepositoryError};
 pub use room::{NewRoom, Room, RoomDescription, RoomName};

@@ -28,6 +28,25 @@ pub struct Member {
     pub participant: Option<Participant>,
 }
 
+/// Something that is kept of a person, by which presence knows who it is: a [`UserSummary`], or what a program makes
+/// of one.
+pub trait OfUser {
+    /// Whose it is.
+    fn user_id(&self) -> UserId;
+}
+
+impl OfUser for UserSummary {
+    fn user_id(&self) -> UserId {
+        self.id
+    }
+}
+
+impl OfUser for ListedParticipant {
+    fn user_id(&self) -> UserId {
+        self.user.id
+    }
+}
+
 /// An entry in a room's list of participants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedParticipant {

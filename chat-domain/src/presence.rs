@@ -1,9 +1,9 @@
 //! Presence: who is connected to which room. One entry per person, however many devices they have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::limits::PRESENCE_GRACE_MS;
-use crate::participant::{ListedParticipant, PresenceRecord};
+use crate::participant::{OfUser, PresenceRecord};
 use crate::{RoomId, Timestamp, UserId, UserSummary};
 
 /// Why somebody is no longer present.
@@ -31,41 +31,56 @@ impl LeaveReason {
 
 /// A change that the others in the room should see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PresenceChange {
+pub struct PresenceChange<P = UserSummary> {
     /// In which room.
     pub room_id: RoomId,
     /// Who.
-    pub user: UserSummary,
+    pub user: P,
     /// When they were last connected.
     pub at: Timestamp,
     /// `None` for whoever came, the reason for whoever went.
     pub left: Option<LeaveReason>,
 }
 
-/// Who is connected to which room.
+/// An entry of a list of participants over which live presence was laid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlaid<'l, P, S> {
+    /// Somebody who is connected.
+    Online {
+        /// Who.
+        user: &'l P,
+        /// When they came.
+        since: Timestamp,
+    },
+    /// Somebody whom only the store knows.
+    Offline(&'l S),
+}
+
+/// Who is connected to which room. `P` is what is kept of a person.
 #[derive(Debug)]
-pub struct PresenceBoard {
+pub struct PresenceBoard<P = UserSummary> {
     grace_ms: i64,
-    rooms: HashMap<RoomId, HashMap<UserId, Entry>>,
+    /// By room, and in the order of the ids, in which they are listed.
+    rooms: HashMap<RoomId, BTreeMap<UserId, Entry<P>>>,
     /// When the grace of somebody without a connection ends.
     leaving: BTreeSet<(Timestamp, RoomId, UserId)>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    user: UserSummary,
+struct Entry<P> {
+    user: P,
     connections: u32,
     since: Timestamp,
     leaves_at: Option<Timestamp>,
 }
 
-impl Default for PresenceBoard {
+impl<P: OfUser + Clone> Default for PresenceBoard<P> {
     fn default() -> Self {
         Self::new(PRESENCE_GRACE_MS)
     }
 }
 
-impl PresenceBoard {
+impl<P: OfUser + Clone> PresenceBoard<P> {
     /// An empty board; somebody without a connection counts as present for `grace_ms` more.
     #[must_use]
     pub fn new(grace_ms: i64) -> Self {
@@ -73,16 +88,16 @@ impl PresenceBoard {
     }
 
     /// A connection of somebody entered a room. Announced for the first one.
-    pub fn enter(&mut self, room_id: RoomId, user: &UserSummary, now: Timestamp) -> Option<PresenceChange> {
-        let room = self.rooms.entry(room_id).or_default();
-        if let Some(entry) = room.get_mut(&user.id) {
+    pub fn enter(&mut self, room_id: RoomId, user: &P, now: Timestamp) -> Option<PresenceChange<P>> {
+        let (room, user_id) = (self.rooms.entry(room_id).or_default(), user.user_id());
+        if let Some(entry) = room.get_mut(&user_id) {
             entry.connections += 1;
             if let Some(at) = entry.leaves_at.take() {
-                self.leaving.remove(&(at, room_id, user.id));
+                self.leaving.remove(&(at, room_id, user_id));
             }
             return None;
         }
-        room.insert(user.id, Entry { user: user.clone(), connections: 1, since: now, leaves_at: None });
+        room.insert(user_id, Entry { user: user.clone(), connections: 1, since: now, leaves_at: None });
         Some(PresenceChange { room_id, user: user.clone(), at: now, left: None })
     }
 
@@ -106,7 +121,7 @@ impl PresenceBoard {
         user_id: UserId,
         reason: LeaveReason,
         now: Timestamp,
-    ) -> Option<PresenceChange> {
+    ) -> Option<PresenceChange<P>> {
         let room = self.rooms.get_mut(&room_id)?;
         let entry = room.remove(&user_id)?;
         if room.is_empty() {
@@ -130,7 +145,7 @@ impl PresenceBoard {
     }
 
     /// Ends the grace of those who did not come back.
-    pub fn sweep(&mut self, now: Timestamp) -> Vec<PresenceChange> {
+    pub fn sweep(&mut self, now: Timestamp) -> Vec<PresenceChange<P>> {
         let mut gone = Vec::new();
         while let Some(&(at, room_id, user_id)) = self.leaving.first() {
             if at > now {
@@ -145,40 +160,25 @@ impl PresenceBoard {
     /// How many people are present in a room.
     #[must_use]
     pub fn online(&self, room_id: RoomId) -> usize {
-        self.rooms.get(&room_id).map_or(0, HashMap::len)
+        self.rooms.get(&room_id).map_or(0, BTreeMap::len)
     }
 
     /// Lays live presence over a list of participants from the store: those online first, `limit` at most.
     /// Whoever is present but not in the list is added; the store lists a bounded number.
-    #[must_use]
-    pub fn overlay(
-        &self,
+    pub fn overlay<'b, S: OfUser>(
+        &'b self,
         room_id: RoomId,
-        stored: Vec<ListedParticipant>,
+        stored: &'b [S],
         limit: usize,
-    ) -> Vec<ListedParticipant> {
-        let mut listed: Vec<ListedParticipant> = self
-            .rooms
-            .get(&room_id)
-            .into_iter()
-            .flat_map(HashMap::values)
+    ) -> impl Iterator<Item = Overlaid<'b, P, S>> {
+        let present = self.rooms.get(&room_id);
+        let online = present.into_iter().flat_map(BTreeMap::values);
+        let is_offline =
+            move |stored: &&S| present.is_none_or(|present| !present.contains_key(&stored.user_id()));
+        online
+            .map(|entry| Overlaid::Online { user: &entry.user, since: entry.since })
+            .chain(stored.iter().filter(is_offline).map(Overlaid::Offline))
             .take(limit)
-            .map(|entry| ListedParticipant {
-                user: entry.user.clone(),
-                is_online: true,
-                last_active: entry.since,
-            })
-            .collect();
-        listed.sort_by(|a, b| a.user.username.cmp(&b.user.username));
-        for participant in stored {
-            if listed.len() >= limit {
-                break;
-            }
-            if !self.is_present(room_id, participant.user.id) {
-                listed.push(ListedParticipant { is_online: false, ..participant });
-            }
-        }
-        listed
     }
 
     /// Whether somebody is present in a room.
@@ -189,16 +189,16 @@ impl PresenceBoard {
 
     /// Somebody who is present in a room.
     #[must_use]
-    pub fn user(&self, room_id: RoomId, user_id: UserId) -> Option<&UserSummary> {
+    pub fn user(&self, room_id: RoomId, user_id: UserId) -> Option<&P> {
         self.rooms.get(&room_id)?.get(&user_id).map(|entry| &entry.user)
     }
 }
 
-impl From<&PresenceChange> for PresenceRecord {
-    fn from(change: &PresenceChange) -> Self {
+impl<P: OfUser> From<&PresenceChange<P>> for PresenceRecord {
+    fn from(change: &PresenceChange<P>) -> Self {
         Self {
             room_id: change.room_id,
-            user_id: change.user.id,
+            user_id: change.user.user_id(),
             is_online: change.left.is_none(),
             last_active: change.at,
         }
@@ -219,6 +219,23 @@ mod tests {
     fn ann() -> UserSummary {
         let username = Username::new("ann").unwrap();
         UserSummary { id: UserId::new(1), display_name: DisplayName::from(&username), username }
+    }
+
+    #[test]
+    fn those_online_are_listed_first_and_nobody_twice() {
+        let mut board = PresenceBoard::default();
+        let people: Vec<UserSummary> =
+            (1..=4).map(|id| UserSummary { id: UserId::new(id), ..ann() }).collect();
+        board.enter(ROOM, &people[3], at(0));
+        board.enter(ROOM, &people[0], at(1));
+        let online = |n: usize, since| Overlaid::Online { user: &people[n], since: at(since) };
+        let whole = [online(0, 1), online(3, 0), Overlaid::Offline(&people[1])];
+        for limit in 0..=3 {
+            let listed: Vec<_> = board.overlay(ROOM, &people[..2], limit).collect();
+            assert_eq!(listed, whole[..limit]);
+        }
+        let elsewhere: Vec<_> = board.overlay(RoomId::new(2), &people[..1], 10).collect();
+        assert_eq!(elsewhere, [Overlaid::Offline(&people[0])]);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use thiserror::Error;
 use crate::history::{Page, Position, fitting};
 use crate::limits::{PAGE_MESSAGES_DEFAULT, PARTICIPANTS_LISTED_MAX, RESUME_CHANGES_MAX, usize_of};
 use crate::participant::ListedParticipant;
-use crate::{AccessError, Message, Repository, RepositoryError, Room, RoomId, Seq, UserId, access_room};
+use crate::{
+    AccessError, Message, Repository, RepositoryError, Room, RoomId, Seq, Timestamp, UserId, access_room,
+};
 
 /// Members that are asked for at once, at most.
 const MEMBERS_ASKED_MAX: usize = 500;
@@ -17,6 +19,9 @@ const MEMBERS_ASKED_MAX: usize = 500;
 const PAGES_KEPT_MAX: usize = 4;
 /// Bytes of a page that is kept, at most, as [`Message::page_bytes`] counts them: fifty ordinary messages.
 const PAGE_KEPT_BYTES_MAX: usize = 32 * 1024;
+/// Milliseconds for which a room's list of participants is kept, at most. Names and presence are no promise, but
+/// whoever ceased to be a member shall not stay in it.
+const PARTICIPANTS_KEPT_MS: i64 = 1_000;
 
 /// Who reads which room, and how much of it they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +42,7 @@ pub struct RoomSnapshot {
     /// The epoch of the numbers.
     pub epoch: String,
     /// The participants that the store knows, a bounded number of them.
-    pub participants: Vec<ListedParticipant>,
+    pub participants: Arc<[ListedParticipant]>,
     /// After a resume what changed since, ascending by `changed_seq`; else the last messages, ascending by `seq`.
     pub messages: Vec<Message>,
     /// Whether older messages exist before the first one here.
@@ -75,23 +80,49 @@ pub fn read_room<R: Repository + ?Sized>(
     request: &ReadRoom,
 ) -> Result<RoomSnapshot, ReadRoomError> {
     let ReadRoom { user_id, room_id, position } = request.clone();
+    // What is kept for nobody needs no time.
     let read = read_room_together(
         repository,
+        Timestamp::default(),
         room_id,
         &[RoomReader { user_id, position }],
-        &mut KeptPages::default(),
+        &mut KeptRoom::default(),
     )?
     .pop();
     Ok(Arc::unwrap_or_clone(read.unwrap_or(Err(AccessError::UnknownRoom))?))
 }
 
-/// Messages of a room as one number of one epoch shows them. Whatever changes a message takes the room's next number, so
-/// they are the same in every snapshot with this number, and need not be read again.
+/// What need not be read again of a room that was just read.
+///
+/// Its messages as one number of one epoch shows them: whatever changes a message takes the room's next number, so they
+/// are the same in every snapshot with this number. And its list of participants, for a moment.
 #[derive(Debug, Default)]
-pub struct KeptPages {
+pub struct KeptRoom {
     epoch: String,
     last_seq: Seq,
     pages: HashMap<Option<Position>, ReadPage>,
+    participants: Option<KeptParticipants>,
+}
+
+#[derive(Debug)]
+struct KeptParticipants {
+    read_at: Timestamp,
+    /// How many members the room had.
+    members: i64,
+    list: Arc<[ListedParticipant]>,
+}
+
+impl KeptParticipants {
+    fn is_of(&self, room: &Room, now: Timestamp) -> bool {
+        self.members == room.members && now.ms_since(self.read_at) < PARTICIPANTS_KEPT_MS
+    }
+}
+
+impl KeptRoom {
+    /// Forgets the list of participants: somebody's membership began or ended.
+    pub fn forget_participants(&mut self) {
+        self.participants = None;
+    }
 }
 
 /// A page, and whether it replaces what the client holds.
@@ -103,15 +134,16 @@ struct ReadPage {
 
 /// Reads what several people see of a room, in the order in which they are given: each gets what [`read_room`] would
 /// give them, and those with the same position share it. What all of them see is read once, and messages not at all
-/// that are kept from an earlier reading of the same room.
+/// that are kept from an earlier reading of the same room. The list of participants may be a second old at `now`.
 ///
 /// # Errors
 /// If the store fails. Whoever is no member gets an [`AccessError`] of their own.
 pub fn read_room_together<R: Repository + ?Sized>(
     repository: &mut R,
+    now: Timestamp,
     room_id: RoomId,
     readers: &[RoomReader],
-    kept: &mut KeptPages,
+    kept: &mut KeptRoom,
 ) -> Result<Vec<Result<Arc<RoomSnapshot>, AccessError>>, RepositoryError> {
     let room = repository.find_room(room_id)?;
     let keys: Vec<_> = readers.iter().map(|reader| (room_id, reader.user_id)).collect();
@@ -129,7 +161,7 @@ pub fn read_room_together<R: Repository + ?Sized>(
         }
         let Some(room) = &room else { continue };
         if let Some(kept) = kept.take() {
-            common = Some(Common::read(repository, room, kept)?);
+            common = Some(Common::read(repository, now, room, kept)?);
         }
         let Some(common) = &mut common else { continue };
         let snapshot = match snapshots.entry(position) {
@@ -144,21 +176,35 @@ pub fn read_room_together<R: Repository + ?Sized>(
 /// What everybody sees of a room.
 struct Common<'r> {
     room: &'r Room,
-    participants: Vec<ListedParticipant>,
-    kept: &'r mut KeptPages,
+    participants: Arc<[ListedParticipant]>,
+    kept: &'r mut KeptRoom,
 }
 
 impl<'r> Common<'r> {
     fn read<R: Repository + ?Sized>(
         repository: &mut R,
+        now: Timestamp,
         room: &'r Room,
-        kept: &'r mut KeptPages,
+        kept: &'r mut KeptRoom,
     ) -> Result<Self, RepositoryError> {
         let epoch = repository.epoch()?;
-        if (&kept.epoch, kept.last_seq) != (&epoch, room.last_seq) {
-            *kept = KeptPages { epoch, last_seq: room.last_seq, pages: HashMap::new() };
+        if kept.epoch != epoch {
+            *kept = KeptRoom { epoch, ..KeptRoom::default() };
         }
-        let participants = repository.list_participants(room.id, PARTICIPANTS_LISTED_MAX)?;
+        if kept.last_seq != room.last_seq {
+            kept.last_seq = room.last_seq;
+            kept.pages.clear();
+        }
+        let list = kept.participants.take().filter(|kept| kept.is_of(room, now));
+        let list = match list {
+            Some(kept) => kept,
+            None => {
+                let list = repository.list_participants(room.id, PARTICIPANTS_LISTED_MAX)?.into();
+                KeptParticipants { read_at: now, members: room.members, list }
+            }
+        };
+        let participants = Arc::clone(&list.list);
+        kept.participants = Some(list);
         Ok(Self { room, participants, kept })
     }
 
@@ -181,7 +227,7 @@ impl<'r> Common<'r> {
             }
         };
         let ReadPage { page: Page { messages, has_more }, is_reset } = read;
-        let (room, epoch, participants) = ((*room).clone(), kept.epoch.clone(), participants.clone());
+        let (room, epoch, participants) = ((*room).clone(), kept.epoch.clone(), Arc::clone(participants));
         Ok(RoomSnapshot { room, epoch, participants, messages, has_more, reset: is_reset })
     }
 }
@@ -256,10 +302,11 @@ mod tests {
 
     #[test]
     fn pages_of_another_epoch_are_not_shown() {
-        let mut kept = KeptPages::default();
+        let mut kept = KeptRoom::default();
         for (epoch, text) in [("before", "lost"), ("restored", "found")] {
             let (mut chat, room_id, reader) = chat(epoch, text);
-            let read = read_room_together(&mut chat, room_id, &[reader], &mut kept).unwrap();
+            let now = Timestamp::default();
+            let read = read_room_together(&mut chat, now, room_id, &[reader], &mut kept).unwrap();
             let messages = &read[0].as_ref().unwrap().messages;
             assert_eq!(messages.last().unwrap().body, text);
         }

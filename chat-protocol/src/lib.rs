@@ -13,6 +13,7 @@ mod encode;
 mod error_code;
 pub mod events;
 mod http;
+mod lists;
 mod objects;
 
 pub use close_code::CloseCode;
@@ -24,6 +25,7 @@ pub use http::{
     HttpError, LoginAnswer, LoginRequest, PasswordRequest, RegisterAnswer, RegisterRequest,
     RevokeSessionsRequest, SessionEntry, SessionsAnswer,
 };
+pub use lists::{JsonList, JsonUser, encode_with_lists};
 pub use objects::{Limits, Message, Participant, RoomEntry, RoomKind, User};
 
 /// The WebSocket subprotocol, which a client may name.

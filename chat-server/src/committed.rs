@@ -284,6 +284,7 @@ fn numbering(command: &Command) -> Option<RoomId> {
 
 /// Ends what a person hears of a room, on all connections of this node.
 pub(crate) fn end_membership(node: &Node, room_id: RoomId, user_id: UserId, reason: RoomLeftReason) {
+    node.room_reads.note_ended();
     let Some(room) = node.directory.name(room_id) else { return };
     if let Some(user) = node.presence.user(room_id, user_id) {
         node.stop_typing(room_id, &user);

@@ -17,6 +17,7 @@ use crate::frame;
 use crate::node::Node;
 use crate::node::metrics::StoreRead;
 use crate::node::presence::CHANGES_TOLD_MAX;
+use crate::person::Person;
 use crate::security_log;
 use crate::shard::dispatcher::presence_of;
 use crate::shard::inbox::ShardEvent;
@@ -151,10 +152,9 @@ pub(crate) async fn run_ephemeral(node: Arc<Node>) {
     }
 }
 
-fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange>) {
+fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Person>>) {
     if changes.len() > CHANGES_TOLD_MAX {
-        let Some(event) = presence_of(node, room_id) else { return };
-        let frame = frame::of_event(&event, None);
+        let Some(frame) = presence_of(node, room_id) else { return };
         for inbox in node.inboxes.iter() {
             inbox.post_ephemeral(ShardEvent::Ephemeral { room_id, frame: frame.clone(), except: None });
         }
@@ -163,7 +163,7 @@ fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange>) {
     let Some(room) = node.directory.name(room_id) else { return };
     let (members, online) = (node.directory.members(room_id), node.presence.online(room_id));
     for change in changes {
-        let (user_id, room, user) = (change.user.id, room.clone(), change.user.into());
+        let (user_id, room, user) = (change.user.id, room.clone(), (*change.user).clone().into());
         let event = match change.left {
             None => ServerEvent::UserJoined(UserJoined { room, user, members, online }),
             Some(reason) => {

@@ -109,6 +109,12 @@ pub(crate) fn note_store_works() {
     }
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(&format!("an event could not be encoded: {error}"))
+    }
+}
+
 impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
         let code = match error {

@@ -1,7 +1,7 @@
 //! WebSocket frames of the server (RFC 6455 section 5.2): unmasked, so identical for every recipient.
 
 use bytes::Bytes;
-use chat_protocol::{CloseCode, ServerEvent};
+use chat_protocol::{CloseCode, JsonList, ServerEvent};
 
 /// Bytes in the longest header of an unmasked frame.
 const HEADER_BYTES_MAX: usize = 10;
@@ -32,6 +32,26 @@ pub(crate) fn of_event(event: &ServerEvent, re: Option<&str>) -> Bytes {
     let mut buffer = Vec::with_capacity(256);
     append_event(event, re, &mut buffer);
     buffer.into()
+}
+
+/// An event as one text frame, with lists in the place of its empty ones, in their order.
+pub(crate) fn of_event_with_lists(
+    event: &ServerEvent,
+    re: Option<&str>,
+    lists: &[(&str, &JsonList)],
+) -> Bytes {
+    let mut buffer = vec![0; HEADER_BYTES_MAX];
+    if let Err(error) = chat_protocol::encode_with_lists(event, re, lists, &mut buffer) {
+        tracing::error!(%error, "an event could not be encoded");
+        return Bytes::new();
+    }
+    // Its lists are long: the header goes right before the payload, and the gap in front of it is cut off.
+    let (header, header_bytes) = header(FINAL_TEXT, buffer.len() - HEADER_BYTES_MAX);
+    let gap = HEADER_BYTES_MAX - header_bytes;
+    for (to, from) in buffer.iter_mut().skip(gap).zip(header.into_iter().take(header_bytes)) {
+        *to = from;
+    }
+    Bytes::from(buffer).slice(gap..)
 }
 
 /// A close frame.
@@ -101,6 +121,15 @@ mod tests {
             message: "x".repeat(text_bytes),
             retry_after_ms: None,
         })
+    }
+
+    #[test]
+    fn an_event_with_lists_is_framed_as_one_without() {
+        for payload_bytes in [50, 125, 126, 65_535, 65_536] {
+            let frame = frame_of(payload_bytes);
+            let empty = of_event(&error(0), None).len() - 2;
+            assert_eq!(of_event_with_lists(&error(payload_bytes - empty), None, &[]), frame);
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod metrics_token;
 mod node;
 mod origins;
 mod passwords;
+mod person;
 mod printable;
 mod priority;
 mod process;

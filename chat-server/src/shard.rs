@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use chat_domain::{Command, RoomId, Seq, Timestamp, UserSummary};
+use chat_domain::{Command, RoomId, Seq, Timestamp};
 use chat_protocol::{CloseCode, ErrorCode, ServerEvent};
 use slab::Slab;
 use tokio::sync::Notify;
@@ -28,6 +28,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
 use crate::node::metrics::Transport;
+use crate::person::Person;
 use crate::shard::inbox::Inbox;
 use crate::shard::requests::Requests;
 use crate::shard::rooms::Rooms;
@@ -105,7 +106,7 @@ impl<W: SocketWriter> Shard<W> {
     }
 
     /// Who is signed in on a connection.
-    pub(crate) fn user(&self, key: ConnectionKey) -> Result<UserSummary, Gone> {
+    pub(crate) fn user(&self, key: ConnectionKey) -> Result<Person, Gone> {
         self.with(key, |connection| connection.identity.as_ref().map(|identity| identity.user.clone()))?
             .ok_or(Gone)
     }

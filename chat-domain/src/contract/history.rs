@@ -88,9 +88,9 @@ pub(super) fn reading_together_is_reading_alone<S: Store>(store: &mut S) {
     ]
     .map(|(who, position)| RoomReader { user_id: who.id, position })
     .into();
-    let mut kept = KeptPages::default();
+    let mut kept = KeptRoom::default();
     let mut together = |store: &mut S, room_id| {
-        run(store, |repository| read_room_together(repository, room_id, &readers, &mut kept)).unwrap()
+        run(store, |repository| read_room_together(repository, at(0), room_id, &readers, &mut kept)).unwrap()
     };
     // At first nothing is kept, then all of it; the third time something changed.
     for n in 0..3 {

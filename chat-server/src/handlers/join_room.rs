@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use chat_domain::limits::ROOMS_JOINED_MAX;
-use chat_domain::{Command, JoinRoom, Position, RoomId, RoomReader, RoomSnapshot, UserSummary};
+use chat_domain::{Command, JoinRoom, Position, RoomId, RoomReader};
 use chat_protocol::events::{self, RoomJoined};
 use chat_protocol::{ErrorCode, ServerEvent};
 
@@ -16,6 +16,8 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
 use crate::node::rates::Act;
+use crate::node::room_reads::RoomRead;
+use crate::person::Person;
 use crate::shard::ConnectionKey;
 
 /// How often a join is tried whose subscription was ended in the middle of it, by a leave on another device.
@@ -51,7 +53,7 @@ pub(super) async fn handle<W: SocketWriter>(
             return Err(Failure::unauthenticated());
         }
         if shard.is_subscribed(key, room_id) {
-            answer(scope, id, &user, Arc::unwrap_or_clone(snapshot))?;
+            answer(scope, id, &user, &snapshot)?;
             return Ok(None);
         }
     }
@@ -64,7 +66,7 @@ async fn member_snapshot(
     key: ConnectionKey,
     room_id: RoomId,
     reader: &RoomReader,
-) -> Result<Arc<RoomSnapshot>, Failure> {
+) -> Result<Arc<RoomRead>, Failure> {
     match node.read_room(room_id, reader.clone()).await {
         Err(Failure { code: ErrorCode::NotAMember, .. }) => {
             let user_id = reader.user_id;
@@ -82,8 +84,8 @@ async fn member_snapshot(
 fn answer<W: SocketWriter>(
     Scope { shard, key }: Scope<'_, W>,
     id: Option<&str>,
-    user: &UserSummary,
-    snapshot: RoomSnapshot,
+    user: &Person,
+    RoomRead { snapshot, people, messages }: &RoomRead,
 ) -> Result<(), Failure> {
     let node = &shard.node;
     let (room_id, last_seq): (RoomId, _) = (snapshot.room.id, snapshot.room.last_seq);
@@ -92,17 +94,18 @@ fn answer<W: SocketWriter>(
     if !shard.is_live(key, room_id) {
         node.presence.enter(room_id, user);
     }
-    let participants = node.presence.overlay(room_id, snapshot.participants);
     let event = ServerEvent::RoomJoined(RoomJoined {
-        room: snapshot.room.name,
-        epoch: snapshot.epoch,
+        room: snapshot.room.name.clone(),
+        epoch: snapshot.epoch.clone(),
         last_seq,
         members: u64::try_from(snapshot.room.members).unwrap_or(0),
         online: node.presence.online(room_id),
-        participants: participants.into_iter().map(Into::into).collect(),
-        messages: snapshot.messages.into_iter().map(Into::into).collect(),
+        participants: Vec::new(),
+        messages: Vec::new(),
         has_more: snapshot.has_more,
         reset: snapshot.reset,
     });
-    Ok(shard.go_live(key, room_id, last_seq, frame::of_event(&event, id))?)
+    let participants = node.presence.list(room_id, people)?;
+    let lists = [("participants", &participants), ("messages", messages)];
+    Ok(shard.go_live(key, room_id, last_seq, frame::of_event_with_lists(&event, id, &lists))?)
 }

@@ -2,13 +2,14 @@
 
 use std::sync::PoisonError;
 
-use chat_domain::{AccessError, RoomId, UserSummary};
+use chat_domain::{AccessError, RoomId};
 use chat_protocol::events::Typing;
 
 use super::{Answer, Scope};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::node::rates::Act;
+use crate::person::Person;
 
 pub(super) fn start<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Answer {
     let (room_id, user) = door(scope, event)?;
@@ -28,7 +29,7 @@ pub(super) fn stop<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Answ
 }
 
 /// A connection that hears a room live came through the door of a join, and loses it with the membership.
-fn door<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Result<(RoomId, UserSummary), Failure> {
+fn door<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Result<(RoomId, Person), Failure> {
     let user = scope.shard.user(scope.key)?;
     let node = &scope.shard.node;
     let room_id = node.directory.room(&event.room)?;

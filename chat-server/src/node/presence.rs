@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_domain::limits::PARTICIPANTS_LISTED_MAX;
-use chat_domain::participant::ListedParticipant;
 use chat_domain::{
-    Command, LeaveReason, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId,
-    UserSummary,
+    Command, LeaveReason, Overlaid, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId,
 };
+use chat_protocol::JsonList;
 
 use crate::clock::Clock;
+use crate::person::{Person, StoredPerson};
 
 /// Changes of presence in a room that are told one by one; more at once are told as a whole list.
 pub(crate) const CHANGES_TOLD_MAX: usize = 50;
@@ -18,7 +18,6 @@ pub(crate) const CHANGES_TOLD_MAX: usize = 50;
 const RECORDS_MAX: usize = 500;
 /// Milliseconds between two whole lists of a room, at least: a storm of comings costs a list a second, not one each.
 const LIST_INTERVAL_MS: i64 = 1_000;
-
 /// The board with its two lists of changes. Both are bounded by the people who are connected.
 pub(crate) struct Presence {
     clock: Arc<dyn Clock>,
@@ -27,9 +26,9 @@ pub(crate) struct Presence {
 
 #[derive(Debug)]
 struct Held {
-    board: PresenceBoard,
+    board: PresenceBoard<Person>,
     /// By room and in the order in which they happened.
-    untold: BTreeMap<RoomId, Vec<PresenceChange>>,
+    untold: BTreeMap<RoomId, Vec<PresenceChange<Person>>>,
     unwritten: HashMap<(RoomId, UserId), PresenceRecord>,
     /// When a room was last told as a whole list.
     listed_at: HashMap<RoomId, Timestamp>,
@@ -51,7 +50,7 @@ impl Presence {
     }
 
     /// A connection of somebody entered a room.
-    pub(crate) fn enter(&self, room_id: RoomId, user: &UserSummary) {
+    pub(crate) fn enter(&self, room_id: RoomId, user: &Person) {
         let mut held = self.held();
         let change = held.board.enter(room_id, user, self.clock.now());
         held.note(change, self.clock.wall());
@@ -70,7 +69,7 @@ impl Presence {
     }
 
     /// Ends the grace of those who did not come back, and takes what is to be told, by room.
-    pub(crate) fn take_untold(&self) -> BTreeMap<RoomId, Vec<PresenceChange>> {
+    pub(crate) fn take_untold(&self) -> BTreeMap<RoomId, Vec<PresenceChange<Person>>> {
         let mut held = self.held();
         let (now, wall) = (self.clock.now(), self.clock.wall());
         for change in held.board.sweep(now) {
@@ -132,20 +131,27 @@ impl Presence {
     }
 
     /// Somebody who is present in a room.
-    pub(crate) fn user(&self, room_id: RoomId, user_id: UserId) -> Option<UserSummary> {
+    pub(crate) fn user(&self, room_id: RoomId, user_id: UserId) -> Option<Person> {
         self.held().board.user(room_id, user_id).cloned()
     }
 
-    /// A list of participants with live presence laid over it.
-    pub(crate) fn overlay(&self, room_id: RoomId, stored: Vec<ListedParticipant>) -> Vec<ListedParticipant> {
+    /// A room's list of participants as JSON: live presence, laid over what the store knows.
+    pub(crate) fn list(&self, room_id: RoomId, stored: &[StoredPerson]) -> serde_json::Result<JsonList> {
         let limit = usize::try_from(PARTICIPANTS_LISTED_MAX).unwrap_or(usize::MAX);
-        let mut listed = self.held().board.overlay(room_id, stored, limit);
         // Whoever is here was active just now; the board's own times are for its timers.
         let now = self.clock.wall();
-        for participant in listed.iter_mut().filter(|participant| participant.is_online) {
-            participant.last_active = now;
+        let held = self.held();
+        let listed_max = held.board.online(room_id) + stored.len();
+        let mut list = JsonList::with_capacity(limit.min(listed_max));
+        for listed in held.board.overlay(room_id, stored, limit) {
+            match listed {
+                Overlaid::Online { user, .. } => list.push_participant(user.json(), true, now)?,
+                Overlaid::Offline(stored) => {
+                    list.push_participant(&stored.json, false, stored.last_active)?
+                }
+            }
         }
-        listed
+        Ok(list)
     }
 }
 
@@ -156,7 +162,7 @@ fn parts(records: HashMap<(RoomId, UserId), PresenceRecord>) -> Vec<Vec<Presence
 
 impl Held {
     /// Keeps a change to be told, and to be written down with the time that people know.
-    fn note(&mut self, change: Option<PresenceChange>, wall: Timestamp) {
+    fn note(&mut self, change: Option<PresenceChange<Person>>, wall: Timestamp) {
         let Some(change) = change else { return };
         let record = PresenceRecord { last_active: wall, ..PresenceRecord::from(&change) };
         self.unwritten.insert((change.room_id, change.user.id), record);

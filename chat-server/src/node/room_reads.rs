@@ -6,16 +6,20 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chat_domain::participant::ListedParticipant;
 use chat_domain::{
-    AccessError, KeptPages, Repository, RepositoryError, RoomId, RoomReader, RoomSnapshot, read_room_together,
+    KeptRoom, Repository, RepositoryError, RoomId, RoomReader, RoomSnapshot, Timestamp, read_room_together,
 };
+use chat_protocol::JsonList;
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::node::metrics::StoreRead;
+use crate::person::StoredPerson;
 use crate::store_access::SnapshotWork;
 
 /// Joins of a room that may wait for one read, at most; one more is answered with `overloaded`.
@@ -25,17 +29,44 @@ const WAITING_MAX: usize = 4_096;
 /// them take 16 MiB at most.
 const ROOMS_KEPT_MAX: usize = 128;
 
-/// The joins that wait, and the pages that were read last.
+/// What a snapshot shows of a room. Those who hold the same of it share one.
+#[derive(Debug)]
+pub(crate) struct RoomRead {
+    pub(crate) snapshot: Arc<RoomSnapshot>,
+    /// The snapshot's participants as JSON.
+    pub(crate) people: Arc<[StoredPerson]>,
+    /// The snapshot's messages as JSON.
+    pub(crate) messages: JsonList,
+}
+
+/// The joins that wait, and what was read last.
 #[derive(Default)]
 pub(crate) struct RoomReads {
     /// By room. A room that is here has a read in the queue.
     waiting: Mutex<HashMap<RoomId, Vec<Waiting>>>,
-    kept: Mutex<HashMap<RoomId, KeptPages>>,
+    kept: Mutex<HashMap<RoomId, Kept>>,
+    /// How many memberships have ended, in whichever room.
+    ended: AtomicU64,
+}
+
+/// What is kept of a room.
+#[derive(Default)]
+struct Kept {
+    room: KeptRoom,
+    people: Option<KeptPeople>,
+    /// How many memberships had ended before it was read.
+    ended: u64,
+}
+
+/// A list of participants, and its people as JSON.
+struct KeptPeople {
+    list: Arc<[ListedParticipant]>,
+    people: Arc<[StoredPerson]>,
 }
 
 struct Waiting {
     reader: RoomReader,
-    answer: oneshot::Sender<Result<Arc<RoomSnapshot>, Failure>>,
+    answer: oneshot::Sender<Result<Arc<RoomRead>, Failure>>,
 }
 
 impl Node {
@@ -44,11 +75,12 @@ impl Node {
         &self,
         room_id: RoomId,
         reader: RoomReader,
-    ) -> Result<Arc<RoomSnapshot>, Failure> {
+    ) -> Result<Arc<RoomRead>, Failure> {
         let (answer, answered) = oneshot::channel();
         if self.room_reads.add(room_id, Waiting { reader, answer })? {
-            let groups = Arc::clone(&self.room_reads);
-            let queued = self.store().and_then(|store| store.read(Box::new(move || groups.close(room_id))));
+            let (groups, now) = (Arc::clone(&self.room_reads), self.clock.now());
+            let queued =
+                self.store().and_then(|store| store.read(Box::new(move || groups.close(room_id, now))));
             match queued {
                 Ok(()) => self.metrics.store_read(StoreRead::Room),
                 // Others may have come to wait for it meanwhile.
@@ -66,7 +98,7 @@ impl RoomReads {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<RoomId, KeptPages>> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<RoomId, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,34 +122,40 @@ impl RoomReads {
     }
 
     /// Closes a room's group: whoever comes from here on waits for the next snapshot. `None` if nobody waits any more.
-    fn close(self: Arc<Self>, room_id: RoomId) -> Option<SnapshotWork> {
+    fn close(self: Arc<Self>, room_id: RoomId, now: Timestamp) -> Option<SnapshotWork> {
         let mut group = self.take(room_id);
         group.retain(|waiting| !waiting.answer.is_closed());
         if group.is_empty() {
             return None;
         }
-        Some(Box::new(move |repository| self.answer(room_id, group, repository)))
+        let ended = self.ended.load(Ordering::Relaxed);
+        Some(Box::new(move |repository| self.answer(room_id, now, ended, group, repository)))
     }
 
-    /// Reads for a group, and answers each of it.
+    /// Reads for a group that was closed when so many memberships had ended, and answers each of it.
     fn answer(
         &self,
         room_id: RoomId,
+        now: Timestamp,
+        ended: u64,
         group: Vec<Waiting>,
         repository: Result<&mut dyn Repository, RepositoryError>,
     ) {
         let (readers, answers): (Vec<_>, Vec<_>) =
             group.into_iter().map(|waiting| (waiting.reader, waiting.answer)).unzip();
-        let mut kept = self.kept().remove(&room_id).unwrap_or_default();
+        let mut kept = self.kept_of(room_id, ended);
         let read = repository
-            .and_then(|repository| read_room_together(repository, room_id, &readers, &mut kept))
+            .and_then(|repository| read_room_together(repository, now, room_id, &readers, &mut kept.room))
             .map_err(Failure::from);
         match read {
             Ok(read) => {
-                self.keep(room_id, kept);
+                let mut encoded = HashMap::new();
                 for (answer, read) in answers.into_iter().zip(read) {
-                    let _ = answer.send(read.map_err(|error: AccessError| error.into()));
+                    let read =
+                        read.map_err(Failure::from).and_then(|snapshot| kept.encode(&mut encoded, snapshot));
+                    let _ = answer.send(read);
                 }
+                self.keep(room_id, kept);
             }
             Err(failure) => answers.into_iter().for_each(|answer| {
                 let _ = answer.send(Err(failure.clone()));
@@ -125,12 +163,56 @@ impl RoomReads {
         }
     }
 
-    fn keep(&self, room_id: RoomId, pages: KeptPages) {
+    /// Takes what is kept of a room.
+    fn kept_of(&self, room_id: RoomId, ended: u64) -> Kept {
+        let mut kept = self.kept().remove(&room_id).unwrap_or_default();
+        if kept.ended != ended {
+            kept.room.forget_participants();
+        }
+        Kept { ended, ..kept }
+    }
+
+    fn keep(&self, room_id: RoomId, room: Kept) {
         let mut kept = self.kept();
         if kept.len() >= ROOMS_KEPT_MAX {
             kept.clear();
         }
-        kept.insert(room_id, pages);
+        kept.insert(room_id, room);
+    }
+
+    /// Notes that a membership ended: a list in which that person may be is not shown any more. One that begins needs
+    /// no note: whoever joins is present, and the snapshot has another number of members.
+    pub(crate) fn note_ended(&self) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Kept {
+    /// Encodes what a snapshot shows, once for all who share it.
+    fn encode(
+        &mut self,
+        encoded: &mut HashMap<*const RoomSnapshot, Arc<RoomRead>>,
+        snapshot: Arc<RoomSnapshot>,
+    ) -> Result<Arc<RoomRead>, Failure> {
+        let key = Arc::as_ptr(&snapshot);
+        if let Some(read) = encoded.get(&key) {
+            return Ok(Arc::clone(read));
+        }
+        let people = self.people(&snapshot.participants)?;
+        let messages = JsonList::of_messages(&snapshot.messages)?;
+        let read = Arc::new(RoomRead { snapshot, people, messages });
+        encoded.insert(key, Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// The people of a list of participants. The same list is encoded once.
+    fn people(&mut self, list: &Arc<[ListedParticipant]>) -> serde_json::Result<Arc<[StoredPerson]>> {
+        if let Some(kept) = self.people.as_ref().filter(|kept| Arc::ptr_eq(&kept.list, list)) {
+            return Ok(Arc::clone(&kept.people));
+        }
+        let people: Arc<[StoredPerson]> = list.iter().map(StoredPerson::new).collect::<Result<_, _>>()?;
+        self.people = Some(KeptPeople { list: Arc::clone(list), people: Arc::clone(&people) });
+        Ok(people)
     }
 }
 
@@ -196,7 +278,7 @@ mod tests {
         work(Ok(&mut MemoryRepository::new("epoch")));
     }
 
-    fn code(read: Poll<Result<Arc<RoomSnapshot>, Failure>>) -> Option<ErrorCode> {
+    fn code(read: Poll<Result<Arc<RoomRead>, Failure>>) -> Option<ErrorCode> {
         match read {
             Poll::Ready(Err(failure)) => Some(failure.code),
             Poll::Ready(Ok(_)) => panic!("there is no room"),

@@ -11,6 +11,7 @@ use chat_protocol::{CloseCode, ServerEvent};
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
 use crate::frame;
+use crate::node::Node;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
 use crate::shard::requests::Waiting;
@@ -313,21 +314,26 @@ impl<W: SocketWriter> Shard<W> {
             live.map(|subscription| subscription.room_id).collect::<Vec<_>>()
         };
         for room_id in self.with(key, live).unwrap_or_default() {
-            let Some(event) = presence_of(&self.node, room_id) else { continue };
-            let _ = self.answer(key, None, &event);
+            let Some(frame) = presence_of(&self.node, room_id) else { continue };
+            let _ = self.push(key, frame);
         }
     }
 }
 
-/// Who is present in a room, as an event. Lists those online only: who is offline is not lost by a drop.
-pub(crate) fn presence_of(node: &crate::node::Node, room_id: RoomId) -> Option<ServerEvent> {
-    let participants = node.presence.overlay(room_id, Vec::new());
-    Some(ServerEvent::Presence(PresenceEvent {
+/// Who is present in a room, as a frame. Lists those online only: who is offline is not lost by a drop.
+pub(crate) fn presence_of(node: &Node, room_id: RoomId) -> Option<Bytes> {
+    let event = ServerEvent::Presence(PresenceEvent {
         room: node.directory.name(room_id)?,
-        participants: participants.into_iter().map(Into::into).collect(),
+        participants: Vec::new(),
         members: node.directory.members(room_id),
         online: node.presence.online(room_id),
-    }))
+    });
+    let participants = node
+        .presence
+        .list(room_id, &[])
+        .inspect_err(|error| tracing::error!(%error, "a list of participants could not be encoded"));
+    let participants = participants.ok()?;
+    Some(frame::of_event_with_lists(&event, None, &[("participants", &participants)]))
 }
 
 /// Writes the backlog of a full socket, whenever it takes some.

@@ -9,6 +9,7 @@ use chat_protocol::CloseCode;
 use crate::connection::socket::SocketWriter;
 use crate::node::connections::{Closings, ConnectionAddress};
 use crate::node::metrics::StoreRead;
+use crate::person::Person;
 use crate::shard::inbox::ShardEvent;
 use crate::shard::state::Identity;
 use crate::shard::{ConnectionKey, Gone, Shard};
@@ -25,7 +26,11 @@ impl<W: SocketWriter> Shard<W> {
         let SignedIn { user, session } = signed_in;
         let (user_id, session_id) = (user.id(), session.id);
         let address = ConnectionAddress { shard: self.index, slot: key.slot, serial: key.serial, session_id };
-        self.with(key, |connection| connection.identity = Some(Identity { user: user.summary, session }))?;
+        let user = Person::new(user.summary).map_err(|error| {
+            tracing::error!(%error, "a person could not be encoded");
+            Gone
+        })?;
+        self.with(key, |connection| connection.identity = Some(Identity { user, session }))?;
         let above = self.node.connections.add(user_id, address, self.node.limits.connections_per_user);
         for address in above {
             if let Some(inbox) = self.node.inboxes.get(address.shard) {

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use chat_domain::{RoomId, RoomName, Seq, Session, Timestamp, UserSummary};
+use chat_domain::{RoomId, RoomName, Seq, Session, Timestamp};
 use chat_protocol::ServerEvent;
 use chat_protocol::events::Changed;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::frame;
+use crate::person::Person;
 use crate::shard::inbox::RoomFrames;
 use crate::shard::outbox::{EPHEMERAL_BYTES_MAX, Outbox};
 
@@ -21,7 +22,7 @@ pub(crate) const IN_FLIGHT_MAX: u32 = 64;
 /// Who is signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    pub(crate) user: UserSummary,
+    pub(crate) user: Person,
     pub(crate) session: Session,
 }
 
