@@ -17,7 +17,8 @@ use crate::mark_read::{MarkRead, MarkReadError, ReadMarked};
 use crate::send_message::{MessageSent, SendMessage, SendMessageError};
 use crate::sign_in::{OpenSession, OpenSessionError, RegisterUser, RegisterUserError};
 use crate::{
-    PasswordHash, PresenceRecord, Repository, RepositoryError, Session, SessionId, Timestamp, User, UserId,
+    PasswordHash, PresenceRecord, Repository, RepositoryError, RoomId, Session, SessionId, Timestamp, User,
+    UserId,
 };
 
 pub(crate) use rows::{Applied, Batch, Sent};
@@ -66,6 +67,20 @@ pub enum Command {
     },
     /// Writes live presence down.
     RecordPresence(Vec<PresenceRecord>),
+}
+
+impl Command {
+    /// The room that it is about, if it is about one.
+    #[must_use]
+    pub const fn room_id(&self) -> Option<RoomId> {
+        match self {
+            Self::SendMessage(send) => Some(send.room_id),
+            Self::JoinRoom(join) => Some(join.room_id),
+            Self::LeaveRoom(leave) => Some(leave.room_id),
+            Self::MarkRead(read) => Some(read.room_id),
+            _ => None,
+        }
+    }
 }
 
 /// What a committed command did.

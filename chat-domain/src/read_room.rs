@@ -281,9 +281,10 @@ fn resume<R: Repository + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repository::Participants;
     use crate::{
-        Body, DisplayName, JoinRoom, MemoryRepository, MessageKey, RegisterUser, SendMessage, Timestamp,
-        Username, add_default_rooms, join_room, register_user, send_message,
+        Body, DisplayName, JoinRoom, MemoryRepository, MessageKey, PresenceRecord, RegisterUser, SendMessage,
+        Timestamp, Username, add_default_rooms, join_room, register_user, send_message,
     };
 
     /// A chat whose first member said something in the first room.
@@ -310,5 +311,38 @@ mod tests {
             let messages = &read[0].as_ref().unwrap().messages;
             assert_eq!(messages.last().unwrap().body, text);
         }
+    }
+
+    #[test]
+    fn participants_are_kept_for_a_second_and_no_longer_than_the_number_of_members() {
+        let (mut chat, room_id, reader) = chat("epoch", "hi");
+        let mut kept = KeptRoom::default();
+        let readers = [reader.clone()];
+        let shown = |chat: &mut MemoryRepository, kept: &mut KeptRoom, ms| {
+            let now = Timestamp::from_unix_ms(ms);
+            let read = read_room_together(chat, now, room_id, &readers, kept).unwrap();
+            let participants = &read[0].as_ref().unwrap().participants;
+            participants.iter().map(|participant| participant.last_active.unix_ms()).collect::<Vec<_>>()
+        };
+        let seen = |chat: &mut MemoryRepository, ms| {
+            let last_active = Timestamp::from_unix_ms(ms);
+            let user_id = reader.user_id;
+            chat.record_presence(&[PresenceRecord { room_id, user_id, is_online: false, last_active }])
+                .unwrap();
+        };
+        assert_eq!(shown(&mut chat, &mut kept, 0), [0]);
+        seen(&mut chat, 7);
+        assert_eq!(shown(&mut chat, &mut kept, PARTICIPANTS_KEPT_MS - 1), [0]);
+        assert_eq!(shown(&mut chat, &mut kept, PARTICIPANTS_KEPT_MS), [7]);
+        seen(&mut chat, 8);
+        assert_eq!(shown(&mut chat, &mut kept, PARTICIPANTS_KEPT_MS + 1), [7]);
+        kept.forget_participants();
+        assert_eq!(shown(&mut chat, &mut kept, PARTICIPANTS_KEPT_MS + 1), [8]);
+        let username = Username::new("bob").unwrap();
+        let display_name = DisplayName::from(&username);
+        let register = RegisterUser { username, display_name, password_hash: None };
+        let user_id = register_user(&mut chat, Timestamp::default(), &register).unwrap().id();
+        join_room(&mut chat, Timestamp::default(), JoinRoom { user_id, room_id }).unwrap();
+        assert_eq!(shown(&mut chat, &mut kept, PARTICIPANTS_KEPT_MS + 1).len(), 2);
     }
 }

@@ -1,9 +1,8 @@
 //! What follows a commit: each room's frames are encoded once, and every shard gets them with its answers.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_domain::{
@@ -12,9 +11,8 @@ use chat_domain::{
 };
 use chat_protocol::ServerEvent;
 use chat_protocol::events::{Ack, NewMessage, RoomLeft, RoomLeftReason};
-use chat_store::{CommitSink, Completed, Transactions};
+use chat_store::{Audience, CommitSink, Completed, Credit, Transactions};
 
-use crate::credit::Credit;
 use crate::failure::{Failure, note_store_works};
 use crate::frame;
 use crate::node::Node;
@@ -30,14 +28,13 @@ const HEALED_MAX: u32 = 500;
 pub(crate) struct Committed<S> {
     node: Arc<Node>,
     store: S,
-    credit: Arc<Credit>,
     /// When the batch that is being committed was taken.
     began: Duration,
 }
 
 impl<S> Committed<S> {
     pub(crate) fn new(node: Arc<Node>, store: S) -> Self {
-        Self { node, store, credit: Arc::default(), began: Duration::ZERO }
+        Self { node, store, began: Duration::ZERO }
     }
 }
 
@@ -46,23 +43,16 @@ impl<S: Transactions + Send + 'static> CommitSink<Ticket> for Committed<S> {
         self.began = self.node.clock.elapsed();
     }
 
-    fn committed(&mut self, batch: Vec<Completed<Ticket>>, _now: Timestamp) {
+    fn committed(&mut self, batch: Vec<Completed<Ticket>>, _now: Timestamp, credit: Credit) {
         self.node.metrics.committed(batch.len(), self.node.clock.elapsed().saturating_sub(self.began));
         // Whoever waits for an answer that a panic swallowed is told `unavailable` in time, and tries again.
-        survive_now("the news of a commit", || self.tell(batch));
-    }
-
-    fn wait_for_credit(&mut self) {
-        // At the end the shards may be gone, and what waits is only to be stored.
-        if !self.node.is_draining.load(Ordering::Relaxed) {
-            self.credit.wait();
-        }
+        survive_now("the news of a commit", || self.tell(batch, &credit));
     }
 }
 
 impl<S: Transactions> Committed<S> {
     /// Tells the shards of a commit.
-    fn tell(&self, batch: Vec<Completed<Ticket>>) {
+    fn tell(&self, batch: Vec<Completed<Ticket>>, credit: &Credit) {
         let mut report = Report::new(self.node.inboxes.len());
         let mut left = Vec::new();
         self.heal_doubtful(&batch, &mut report);
@@ -73,7 +63,7 @@ impl<S: Transactions> Committed<S> {
             }
             self.answer(ticket, result, &mut report);
         }
-        self.hand_out(report);
+        self.hand_out(report, credit);
         for (room_id, user_id) in left {
             end_membership(&self.node, room_id, user_id, RoomLeftReason::Left);
         }
@@ -193,25 +183,32 @@ impl<S: Transactions> Committed<S> {
     }
 
     /// Fills holes in front of the frames, and posts the report to every shard.
-    fn hand_out(&self, report: Report) {
+    fn hand_out(&self, report: Report, credit: &Credit) {
         let mut rounds: Vec<Vec<RoomFrames>> = Vec::new();
+        let mut audiences = BTreeSet::new();
         for (room_id, building) in report.rooms {
             let last = building.pieces.0.last().map_or(building.first, |(last, _)| *last);
+            let audience = self.node.audience(room_id);
+            audiences.insert(audience);
             let mut pieces = Pieces::default();
             if let Some(after) = self.node.tops.tell(room_id, building.first, last) {
                 pieces = self.missing(room_id, &building, after);
             }
             for (round, (last, frames)) in pieces.0.into_iter().chain(building.pieces.0).enumerate() {
-                let frames = RoomFrames { room_id, last, frames: frames.into() };
+                let frames = RoomFrames { room_id, last, audience, frames: frames.into() };
                 match rounds.get_mut(round) {
                     Some(rooms) => rooms.push(frames),
                     None => rounds.push(vec![frames]),
                 }
             }
         }
+        if audiences.is_empty() {
+            // Answers alone.
+            audiences.insert(Audience::Few);
+        }
         for (inbox, answers) in self.node.inboxes.iter().zip(report.answers) {
             if !rounds.is_empty() || !answers.is_empty() {
-                let credit = self.credit.share();
+                let credit = audiences.iter().map(|&audience| credit.share(audience)).collect();
                 inbox.post(ShardEvent::Committed { rounds: rounds.clone(), answers, credit });
             }
         }
@@ -352,12 +349,12 @@ mod tests {
     fn a_hole_that_could_not_be_read_stays_in_doubt() {
         let node = node();
         let committed = Committed::new(Arc::clone(&node), Unreadable);
-        committed.tell(vec![stored(1)]);
+        committed.tell(vec![stored(1)], &Credit::of_nobody());
         assert!(!node.tops.has_doubts());
-        committed.tell(vec![stored(3)]);
+        committed.tell(vec![stored(3)], &Credit::of_nobody());
         assert!(node.tops.has_doubts());
         // The next commit looks again, and as long as nothing can be read the doubt stays.
-        committed.tell(vec![stored(4)]);
+        committed.tell(vec![stored(4)], &Credit::of_nobody());
         assert!(node.tops.has_doubts());
     }
 }

@@ -11,7 +11,6 @@ mod committed;
 mod config;
 mod connection;
 mod control;
-mod credit;
 mod data_dir;
 #[cfg(test)]
 mod defect;

@@ -20,6 +20,7 @@ use chat_domain::{
 };
 use chat_protocol::ServerEvent;
 use chat_protocol::events::UserTyping;
+use chat_store::Audience;
 use chat_store::tokens::Tokens;
 use tokio::sync::{Notify, oneshot};
 
@@ -43,6 +44,9 @@ use crate::random::Chance;
 use crate::security_log::RefusalLog;
 use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreAccess, Ticket};
+
+/// People in a room for whose write-out other rooms don't wait: it takes a millisecond, and more.
+const MANY: u64 = 256;
 
 /// What all shards of this node share. The locks inside are held for a look-up, never across a wait, and never two
 /// at once.
@@ -114,9 +118,19 @@ impl Node {
         let _ = tokio::time::timeout(Duration::from_millis(self.timers.drain_timeout_ms), all_gone).await;
     }
 
+    /// How many hear a room on this node.
+    pub(crate) fn audience(&self, room_id: RoomId) -> Audience {
+        if self.presence.online(room_id) < MANY { Audience::Few } else { Audience::Many }
+    }
+
     /// The way to the store.
     pub(crate) fn store(&self) -> Result<&dyn StoreAccess, Failure> {
         self.store.get().map(Box::as_ref).ok_or_else(Failure::overloaded)
+    }
+
+    /// Whether the writer has something to do and waits for a core.
+    pub(crate) fn is_commit_due(&self) -> bool {
+        self.store.get().is_some_and(|store| store.is_commit_due())
     }
 
     /// Reads something in one snapshot. Answers within the commit timeout whatever the database does.

@@ -283,7 +283,12 @@ pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, 
 
 fn start_store_threads(node: &Arc<Node>, store: Store, clock: Arc<dyn Clock>) -> Result<(), StartError> {
     let sink = Committed::new(Arc::clone(node), store.clone());
-    let writer = Writer::start(store.clone(), WriterOptions::default(), move || clock.wall(), sink)?;
+    let audience = {
+        let node = Arc::clone(node);
+        move |room_id| node.audience(room_id)
+    };
+    let writer =
+        Writer::start(store.clone(), WriterOptions::default(), move || clock.wall(), audience, sink)?;
     let readers = WorkerPool::new("reader", READER_THREADS, READS_WAITING_MAX);
     let access = StoreThreads::new(store, readers, writer);
     let _ = node.store.set(Box::new(access));

@@ -7,6 +7,7 @@
 pub(crate) mod dispatcher;
 mod identify;
 pub(crate) mod inbox;
+mod later;
 pub(crate) mod outbox;
 pub(crate) mod requests;
 pub(crate) mod rooms;
@@ -30,9 +31,10 @@ use crate::node::Node;
 use crate::node::metrics::Transport;
 use crate::person::Person;
 use crate::shard::inbox::Inbox;
+use crate::shard::later::Later;
 use crate::shard::requests::Requests;
 use crate::shard::rooms::Rooms;
-use crate::shard::state::{Connection, Identity, Lifecycle};
+use crate::shard::state::{Connection, Identity, Lifecycle, Touched};
 use crate::store_access::Ticket;
 
 /// Bytes that one read of a socket brings, at most.
@@ -56,8 +58,9 @@ pub(crate) struct Shard<W> {
     connections: RefCell<Slab<Connection<W>>>,
     rooms: RefCell<Rooms>,
     requests: RefCell<Requests>,
-    /// Slots with something to write.
-    touched: RefCell<Vec<usize>>,
+    /// Slots with something to write, first those of this turn. A slot may stand here that has been written to.
+    now: RefCell<Vec<usize>>,
+    later: RefCell<Later>,
     /// What sockets are read into, one after the other.
     pub(crate) read_buffer: RefCell<Vec<u8>>,
     next_serial: Cell<u64>,
@@ -71,7 +74,8 @@ impl<W: SocketWriter> Shard<W> {
             connections: RefCell::default(),
             rooms: RefCell::default(),
             requests: RefCell::default(),
-            touched: RefCell::default(),
+            now: RefCell::default(),
+            later: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES]),
             // The shard's index stands in the serial numbers, so that they are unique on the node.
             next_serial: Cell::new(u64::try_from(index).unwrap_or(0) << 48),
@@ -150,11 +154,10 @@ impl<W: SocketWriter> Shard<W> {
     pub(crate) fn touch(&self, slot: usize) {
         let mut connections = self.connections.borrow_mut();
         let Some(connection) = connections.get_mut(slot) else { return };
-        if connection.is_touched || connection.backlog.is_some() {
+        if !connection.touch(Touched::Now) {
             return;
         }
-        connection.is_touched = true;
-        self.touched.borrow_mut().push(slot);
+        self.now.borrow_mut().push(slot);
         if let Some(inbox) = self.inbox() {
             inbox.wake();
         }

@@ -37,6 +37,11 @@ pub(crate) trait StoreAccess: Send + Sync {
     /// How much waits.
     fn waiting(&self) -> Waiting;
 
+    /// Whether the writer was woken for a batch and has not taken it yet: where there is one core, it waits for that.
+    fn is_commit_due(&self) -> bool {
+        false
+    }
+
     /// Commits what is queued, and takes nothing more.
     fn stop(&self);
 }
@@ -85,6 +90,11 @@ impl StoreAccess for StoreThreads {
     fn waiting(&self) -> Waiting {
         let writer = self.writer.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         Waiting { commands: writer.as_ref().map_or(0, Writer::queued), reads: self.readers.queued() }
+    }
+
+    fn is_commit_due(&self) -> bool {
+        let writer = self.writer.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writer.as_ref().is_some_and(Writer::is_due)
     }
 
     fn stop(&self) {

@@ -18,6 +18,7 @@ mod batch_postgres;
 mod batch_sqlite;
 mod commit;
 mod control;
+mod credit;
 mod database_url;
 mod error;
 mod lane;
@@ -42,6 +43,7 @@ mod worker_pool;
 mod writer;
 
 pub use commit::{Completed, commit};
+pub use credit::{Audience, Credit, CreditShare};
 pub use database_url::{Backend, DatabaseUrl, DatabaseUrlError};
 pub use error::OpenError;
 pub use options::StoreOptions;

@@ -1,14 +1,17 @@
 //! The batching writer: one thread that commits all that waits in one transaction, without a timer.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use chat_domain::{Command, Timestamp};
+use chat_domain::{Command, RoomId, Timestamp};
 
 use crate::commit::{Completed, commit};
+use crate::credit::{Audience, Credit, Lender, Outstanding};
 use crate::store::Store;
 
 /// A thread that commits durable commands in groups, in the order in which they came.
@@ -42,12 +45,9 @@ pub trait CommitSink<T>: Send + 'static {
     /// A batch is taken and about to be committed.
     fn beginning(&mut self) {}
 
-    /// A batch is committed, or has failed; its results say which. `now` is when its rows were stored.
-    fn committed(&mut self, batch: Vec<Completed<T>>, now: Timestamp);
-
-    /// Called before the next batch is taken: blocks until the last one is written out, so that more commands meet in
-    /// one transaction.
-    fn wait_for_credit(&mut self) {}
+    /// A batch is committed, or has failed; its results say which. `now` is when its rows were stored. The next batch is
+    /// taken when the shares of `credit` are dropped, so that more commands meet in one transaction.
+    fn committed(&mut self, batch: Vec<Completed<T>>, now: Timestamp, credit: Credit);
 }
 
 /// A command that the writer didn't take. Gives the ticket back.
@@ -69,7 +69,7 @@ impl<T> Refused<T> {
 }
 
 impl<T: Send + 'static> Writer<T> {
-    /// Starts the thread. `clock` says when a batch is stored.
+    /// Starts the thread. `clock` says when a batch is stored, `audience` how many hear of a room.
     ///
     /// # Errors
     /// If the system starts no thread.
@@ -77,9 +77,10 @@ impl<T: Send + 'static> Writer<T> {
         store: Store,
         options: WriterOptions,
         clock: impl FnMut() -> Timestamp + Send + 'static,
+        audience: impl Fn(RoomId) -> Audience + Send + Sync + 'static,
         sink: impl CommitSink<T>,
     ) -> io::Result<Self> {
-        let queue = Arc::new(Queue::new(options));
+        let queue = Arc::new(Queue::new(options, Box::new(audience)));
         let store = store.with_own_lane();
         let theirs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
@@ -94,6 +95,12 @@ impl<T: Send + 'static> Writer<T> {
     /// [`Refused`] if the queue is full or the writer stopped.
     pub fn submit(&self, command: Command, ticket: T) -> Result<(), Refused<T>> {
         self.queue.push(command, ticket)
+    }
+
+    /// Whether something may be committed for which the writer was woken, and which it has not taken yet.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.queue.is_due.load(Ordering::Relaxed)
     }
 
     /// How many commands wait.
@@ -125,21 +132,20 @@ impl<T> fmt::Debug for Writer<T> {
     }
 }
 
-fn write_batches<T>(
-    queue: &Queue<T>,
+fn write_batches<T: Send + 'static>(
+    queue: &Arc<Queue<T>>,
     store: &Store,
     mut clock: impl FnMut() -> Timestamp,
     mut sink: impl CommitSink<T>,
 ) {
     // Whatever ends this thread, nobody shall wait in a queue that nothing empties.
     let _closed_at_the_end = CloseAtTheEnd(queue);
-    loop {
-        sink.wait_for_credit();
+    for number in 0.. {
         let Some(batch) = queue.take_batch() else { return };
         sink.beginning();
         let now = clock();
         let completed = commit(store, now, batch);
-        sink.committed(completed, now);
+        sink.committed(completed, now, Credit::new(Arc::clone(queue), number));
     }
 }
 
@@ -152,21 +158,38 @@ impl<T> Drop for CloseAtTheEnd<'_, T> {
     }
 }
 
+type AudienceOf = Box<dyn Fn(RoomId) -> Audience + Send + Sync>;
+
 struct Queue<T> {
     options: WriterOptions,
+    audience: AudienceOf,
     state: Mutex<State<T>>,
     changed: Condvar,
+    /// See [`Writer::is_due`].
+    is_due: AtomicBool,
 }
 
 struct State<T> {
     waiting: VecDeque<(Command, T)>,
+    /// What of the last batches is not written out yet.
+    outstanding: Outstanding,
     is_closed: bool,
 }
 
+/// How long the writer waits for credit that nobody gives back. Reached only if somebody is stuck: commits go on.
+const STUCK: Duration = Duration::from_secs(1);
+
 impl<T> Queue<T> {
-    fn new(options: WriterOptions) -> Self {
-        let state = State { waiting: VecDeque::new(), is_closed: false };
-        Self { options, state: Mutex::new(state), changed: Condvar::new() }
+    fn new(options: WriterOptions, audience: AudienceOf) -> Self {
+        let outstanding = Outstanding::default();
+        let state = State { waiting: VecDeque::new(), outstanding, is_closed: false };
+        Self {
+            options,
+            audience,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            is_due: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -181,11 +204,20 @@ impl<T> Queue<T> {
         if state.waiting.len() >= self.options.queue_max {
             return Err(Refused::Full(ticket));
         }
-        // A wake-up is a system call, whether or not somebody sleeps; the writer sleeps only if nothing waits.
+        let before = state.holds_back();
         let was_empty = state.waiting.is_empty();
+        let is_for_few = before == Some(Audience::Many) && self.is_for_few(&command);
         state.waiting.push_back((command, ticket));
+        // A wake-up is a system call, whether or not somebody sleeps; the writer sleeps if nothing waits, or nothing
+        // that may be committed yet.
+        let is_expected = match state.holds_back() {
+            None => was_empty || before.is_some(),
+            Some(Audience::Many) => is_for_few,
+            Some(Audience::Few) => false,
+        };
         drop(state);
-        if was_empty {
+        if is_expected {
+            self.is_due.store(true, Ordering::Relaxed);
             self.changed.notify_one();
         }
         Ok(())
@@ -196,24 +228,93 @@ impl<T> Queue<T> {
         self.changed.notify_all();
     }
 
-    /// Waits until something is queued and takes all of it, up to a batch; `None` once closed and empty.
+    /// Waits until something is queued that may be committed and takes all of it, up to a batch; `None` once closed
+    /// and empty.
     fn take_batch(&self) -> Option<Vec<(Command, T)>> {
-        let mut state = self
-            .changed
-            .wait_while(self.lock(), |state| state.waiting.is_empty() && !state.is_closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = 0;
-        let taken = state
-            .waiting
-            .iter()
-            .take(self.options.batch_max.max(1))
-            .enumerate()
-            .take_while(|(place, (command, _))| {
-                bytes += body_bytes(command);
-                *place == 0 || bytes <= self.options.batch_bytes_max
-            })
-            .count();
-        (taken > 0).then(|| state.waiting.drain(..taken).collect())
+        let mut state = self.lock();
+        loop {
+            let batch = self.take(&mut state);
+            if !batch.is_empty() {
+                self.is_due.store(false, Ordering::Relaxed);
+                return Some(batch);
+            }
+            if state.waiting.is_empty() {
+                if state.is_closed {
+                    return None;
+                }
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                let waited = self.changed.wait_timeout(state, STUCK);
+                let (mut held, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                if timeout.timed_out() {
+                    tracing::warn!("a batch was not written out in time");
+                    held.outstanding = Outstanding::default();
+                }
+                state = held;
+            }
+        }
+    }
+
+    fn is_for_few(&self, command: &Command) -> bool {
+        command.room_id().is_none_or(|id| (self.audience)(id) == Audience::Few)
+    }
+
+    /// Takes a batch of what may be committed, in the order in which it came.
+    fn take(&self, state: &mut State<T>) -> Vec<(Command, T)> {
+        // At the end those who give credit back may be gone, and what waits is only to be stored.
+        let held_back = state.holds_back().filter(|_| !state.is_closed);
+        let (mut bytes, mut count, mut is_full) = (0, 0, false);
+        let mut fits = |command: &Command| {
+            bytes += body_bytes(command);
+            is_full |=
+                count >= self.options.batch_max.max(1) || (count > 0 && bytes > self.options.batch_bytes_max);
+            count += usize::from(!is_full);
+            !is_full
+        };
+        match held_back {
+            None => {
+                let taken = state.waiting.iter().take_while(|(command, _)| fits(command)).count();
+                state.waiting.drain(..taken).collect()
+            }
+            Some(Audience::Few) => Vec::new(),
+            Some(Audience::Many) => {
+                // A room is asked for once, so that its commands stay in their order.
+                let mut audiences = HashMap::new();
+                let mut is_for_few = |command: &Command| {
+                    let of = |id| *audiences.entry(id).or_insert_with(|| (self.audience)(id));
+                    command.room_id().map(of) != Some(Audience::Many)
+                };
+                let (batch, rest) = std::mem::take(&mut state.waiting)
+                    .into_iter()
+                    .partition(|(command, _)| is_for_few(command) && fits(command));
+                state.waiting = VecDeque::from(rest);
+                batch
+            }
+        }
+    }
+}
+
+impl<T> State<T> {
+    /// For how many a command may not yet be committed: `Few` stands for all.
+    fn holds_back(&self) -> Option<Audience> {
+        self.outstanding.holds_back(self.waiting.len())
+    }
+}
+
+impl<T: Send + 'static> Lender for Queue<T> {
+    fn lend(&self, batch: u64, audience: Audience) {
+        self.lock().outstanding.add(batch, audience);
+    }
+
+    fn take_back(&self, batch: u64, audience: Audience) {
+        let mut state = self.lock();
+        let before = state.holds_back();
+        state.outstanding.remove(batch, audience);
+        let is_expected = state.holds_back() != before && !state.waiting.is_empty();
+        drop(state);
+        if is_expected {
+            self.changed.notify_one();
+        }
     }
 }
 

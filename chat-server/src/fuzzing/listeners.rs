@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chat_domain::{Body, Command, Message, MessageSent, Outcome, SendMessage};
-use chat_store::{CommitSink, Completed};
+use chat_store::{CommitSink, Completed, Credit};
 
 use super::Chat;
 use super::store::MemoryStore;
@@ -52,7 +52,7 @@ impl Listeners {
         let sent = MessageSent { message: self.message.clone(), is_new: true };
         let completed = Completed { ticket: Ticket::Nobody, command, result: Ok(Outcome::MessageSent(sent)) };
         self.sink.beginning();
-        self.sink.committed(vec![completed], self.message.created_at);
+        self.sink.committed(vec![completed], self.message.created_at, Credit::of_nobody());
         // The last one to have joined is the last one to be written to.
         while self.wires.last().is_some_and(|wire| wire.written_bytes() == 0) {
             tokio::task::yield_now().await;

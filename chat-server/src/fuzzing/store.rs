@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_domain::{Command, MemoryRepository, Repository, RepositoryError};
-use chat_store::{CommitSink, Transactions, commit};
+use chat_store::{CommitSink, Credit, Transactions, commit};
 use tokio::sync::Notify;
 
 use crate::committed::Committed;
@@ -44,7 +44,7 @@ impl MemoryStore {
             let batch = std::mem::take(&mut *lock(&self.0.queue));
             sink.beginning();
             let now = clock.wall();
-            sink.committed(commit(&self, now, batch), now);
+            sink.committed(commit(&self, now, batch), now, Credit::of_nobody());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The dispatcher: the one task of a shard that writes data frames.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use chat_domain::{RoomId, Timestamp, UserId};
 use chat_protocol::events::{Ack, Presence as PresenceEvent, Status};
 use chat_protocol::{CloseCode, ServerEvent};
+use chat_store::Audience;
 
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
@@ -15,12 +17,12 @@ use crate::node::Node;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
 use crate::shard::requests::Waiting;
-use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle};
+use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle, Touched};
 use crate::shard::{ConnectionKey, Shard};
 use crate::survive::{survive, survive_now};
 
 /// Connections written to before the readers get their turn.
-const WRITES_PER_TURN: usize = 64;
+pub(super) const WRITES_PER_TURN: usize = 64;
 
 /// Runs the dispatcher of a shard until the thread ends.
 pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
@@ -30,26 +32,45 @@ pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
 
 async fn dispatch<W: SocketWriter>(shard: &Rc<Shard<W>>) {
     let Some(inbox) = shard.inbox() else { return };
+    // With the place in the list up to which is to be written before it is given back.
+    let mut for_many = VecDeque::new();
     loop {
         inbox.wait().await;
         loop {
             let events = inbox.take();
-            if events.is_empty() && shard.touched.borrow().is_empty() {
+            if events.is_empty() && !shard.has_touched() {
                 break;
             }
-            // The credits go back when this is dropped: after the write-out and one more pass of reads.
-            let mut credits = Vec::new();
+            let (mut for_few, mut answered) = (Vec::new(), 0);
             for event in events {
                 if let ShardEvent::Committed { rounds, answers, credit } = event {
-                    credits.push(credit);
+                    answered += answers.len();
                     shard.deliver(rounds, answers).await;
+                    for share in credit {
+                        match share.audience() {
+                            Audience::Few => for_few.push(share),
+                            Audience::Many => for_many.push_back((shard.later.borrow().end(), share)),
+                        }
+                    }
                 } else {
                     shard.apply(event);
                 }
             }
-            shard.write_out().await;
+            shard.write_now().await;
+            shard.write_later();
+            // Those who were answered may need this CPU to go on, as a proxy on the same machine does: what they send now
+            // is in the next commit with the others', instead of in one of its own. And where threads share a core, the
+            // writer has something for few that is quickly done.
+            if answered > 1 || (!for_many.is_empty() && shard.node.is_commit_due()) {
+                std::thread::yield_now();
+            }
+            // One more pass of reads, so that more meet in the next commit.
             tokio::task::yield_now().await;
-            drop(credits);
+            drop(for_few);
+            let written = shard.later.borrow().start();
+            while for_many.front().is_some_and(|(end, _)| *end <= written) {
+                for_many.pop_front();
+            }
         }
     }
 }
@@ -82,7 +103,6 @@ impl<W: SocketWriter> Shard<W> {
         for (n, mut rooms) in rounds.into_iter().enumerate() {
             if n > 0 {
                 self.write_out().await;
-                tokio::task::yield_now().await;
             }
             // Two people don't wait for the thousands of another room, who hardly notice the two.
             rooms.sort_by_cached_key(|room| self.rooms.borrow().slots(room.room_id).len());
@@ -145,14 +165,17 @@ impl<W: SocketWriter> Shard<W> {
         {
             let rooms = self.rooms.borrow();
             let mut connections = self.connections.borrow_mut();
-            let mut touched = self.touched.borrow_mut();
+            let (mut now, mut later) = (self.now.borrow_mut(), self.later.borrow_mut());
             for &slot in rooms.slots(room.room_id) {
                 let Some(connection) = connections.get_mut(slot) else { continue };
                 if !connection.take_live(room) {
                     slow.push(ConnectionKey { slot, serial: connection.serial });
-                } else if !connection.is_touched && connection.backlog.is_none() {
-                    connection.is_touched = true;
-                    touched.push(slot);
+                    continue;
+                }
+                match room.audience {
+                    Audience::Few if connection.touch(Touched::Now) => now.push(slot),
+                    Audience::Many if connection.touch(Touched::Later) => later.push(slot),
+                    _ => {}
                 }
             }
         }
@@ -164,18 +187,13 @@ impl<W: SocketWriter> Shard<W> {
     fn fan_out_ephemeral(&self, room_id: RoomId, frame: &Bytes, except: Option<UserId>) {
         let rooms = self.rooms.borrow();
         let mut connections = self.connections.borrow_mut();
-        let mut touched = self.touched.borrow_mut();
+        let mut later = self.later.borrow_mut();
         for &slot in rooms.slots(room_id) {
             let Some(connection) = connections.get_mut(slot) else { continue };
             let is_excepted =
                 except.is_some() && connection.identity.as_ref().map(|identity| identity.user.id) == except;
-            if !is_excepted
-                && connection.take_ephemeral(room_id, frame)
-                && !connection.is_touched
-                && connection.backlog.is_none()
-            {
-                connection.is_touched = true;
-                touched.push(slot);
+            if !is_excepted && connection.take_ephemeral(room_id, frame) && connection.touch(Touched::Later) {
+                later.push(slot);
             }
         }
     }
@@ -209,26 +227,55 @@ impl<W: SocketWriter> Shard<W> {
         }
     }
 
-    /// Visits each touched connection once, and lets the readers have their turn in between.
-    async fn write_out(self: &Rc<Self>) {
-        let mut touched = std::mem::take(&mut *self.touched.borrow_mut());
-        for (n, &slot) in touched.iter().enumerate() {
+    /// Whether something waits to be written.
+    fn has_touched(&self) -> bool {
+        !self.now.borrow().is_empty() || !self.later.borrow().is_empty()
+    }
+
+    /// Visits each connection once that is to be written to in this turn, and lets the readers have theirs in between.
+    async fn write_now(self: &Rc<Self>) {
+        let mut slots = std::mem::take(&mut *self.now.borrow_mut());
+        for (n, &slot) in slots.iter().enumerate() {
             if n > 0 && n % WRITES_PER_TURN == 0 {
                 tokio::task::yield_now().await;
             }
-            self.write_one(slot);
+            self.write_one(slot, Touched::Now);
         }
         // The list keeps its size for the next turn; whoever was touched meanwhile is in it.
-        touched.clear();
-        let mut meanwhile = self.touched.borrow_mut();
-        touched.append(&mut meanwhile);
-        *meanwhile = touched;
+        slots.clear();
+        let mut meanwhile = self.now.borrow_mut();
+        slots.append(&mut meanwhile);
+        *meanwhile = slots;
     }
 
-    fn write_one(self: &Rc<Self>, slot: usize) {
+    /// Visits some of the connections whose turn comes after others.
+    fn write_later(self: &Rc<Self>) {
+        for _ in 0..WRITES_PER_TURN {
+            let slot = self.later.borrow_mut().pop();
+            let Some(slot) = slot else { break };
+            self.write_one(slot, Touched::Later);
+        }
+    }
+
+    /// Writes out all that waits, and lets the readers have their turn in between.
+    async fn write_out(self: &Rc<Self>) {
+        loop {
+            self.write_now().await;
+            self.write_later();
+            tokio::task::yield_now().await;
+            if self.later.borrow().is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn write_one(self: &Rc<Self>, slot: usize, list: Touched) {
         let mut connections = self.connections.borrow_mut();
         let Some(connection) = connections.get_mut(slot) else { return };
-        connection.is_touched = false;
+        if connection.touched != list {
+            return;
+        }
+        connection.touched = Touched::No;
         if connection.lifecycle == Lifecycle::Broken {
             return;
         }

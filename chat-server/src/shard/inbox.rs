@@ -7,9 +7,9 @@ use bytes::Bytes;
 use chat_domain::{RoomId, Seq, UserId};
 use chat_protocol::CloseCode;
 use chat_protocol::events::Ack;
+use chat_store::{Audience, CreditShare};
 use tokio::sync::Notify;
 
-use crate::credit::CreditShare;
 use crate::failure::Failure;
 use crate::node::connections::ConnectionAddress;
 
@@ -21,6 +21,8 @@ const EPHEMERAL_MAX: usize = 4_096;
 pub(crate) struct RoomFrames {
     pub(crate) room_id: RoomId,
     pub(crate) last: Seq,
+    /// How many on this node hear the room.
+    pub(crate) audience: Audience,
     pub(crate) frames: Bytes,
 }
 
@@ -28,7 +30,12 @@ pub(crate) struct RoomFrames {
 #[derive(Debug)]
 pub(crate) enum ShardEvent {
     /// A commit: answers for this shard's requests, and the rooms' frames in rounds, each written out before the next.
-    Committed { rounds: Vec<Vec<RoomFrames>>, answers: Vec<(u64, Result<Ack, Failure>)>, credit: CreditShare },
+    /// The credit for few is given back when what is for few is written out, that for many when all is.
+    Committed {
+        rounds: Vec<Vec<RoomFrames>>,
+        answers: Vec<(u64, Result<Ack, Failure>)>,
+        credit: Vec<CreditShare>,
+    },
     /// Something that may be lost, for a room.
     Ephemeral { room_id: RoomId, frame: Bytes, except: Option<UserId> },
     /// Something for every connection.

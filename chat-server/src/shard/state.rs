@@ -37,6 +37,17 @@ pub(crate) enum Lifecycle {
     Broken,
 }
 
+/// Whether something waits to be written to a connection, and in which list it stands for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touched {
+    /// Nothing waits, or a backlog is being written.
+    No,
+    /// Its turn comes when others have had theirs.
+    Later,
+    /// It is written to in this turn.
+    Now,
+}
+
 /// A room that a connection hears.
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -72,7 +83,7 @@ pub(crate) struct Connection<W> {
     pub(crate) wake: Rc<Notify>,
     /// Whether the reader waits for room.
     pub(crate) is_reader_waiting: bool,
-    pub(crate) is_touched: bool,
+    pub(crate) touched: Touched,
     /// The task that writes the backlog of a full socket, while there is one.
     pub(crate) backlog: Option<AbortHandle>,
     /// When the server, going away, closes this connection.
@@ -97,7 +108,7 @@ impl<W> Connection<W> {
             closes_at: None,
             wake,
             is_reader_waiting: false,
-            is_touched: false,
+            touched: Touched::No,
             backlog: None,
             leaves_at: None,
             in_flight: 0,
@@ -128,6 +139,20 @@ impl<W> Connection<W> {
             }
             self.subscriptions.push(Subscription { room_id, is_present: false, told: Seq::ZERO, held });
         }
+    }
+
+    /// Notes that something waits to be written. Says whether the connection is to be put on that list.
+    pub(crate) fn touch(&mut self, when: Touched) -> bool {
+        let is_news = match self.touched {
+            Touched::No => true,
+            Touched::Later => when == Touched::Now,
+            Touched::Now => false,
+        };
+        if is_news && self.backlog.is_none() {
+            self.touched = when;
+            return true;
+        }
+        false
     }
 
     /// Whether the connection is subscribed to a room, live or held back.
@@ -222,6 +247,8 @@ impl<W> Connection<W> {
 
 #[cfg(test)]
 mod tests {
+    use chat_store::Audience;
+
     use super::*;
 
     const ROOM_ID: RoomId = RoomId::new(1);
@@ -231,7 +258,10 @@ mod tests {
     }
 
     fn frames(seq: i64, bytes: usize) -> RoomFrames {
-        RoomFrames { room_id: ROOM_ID, last: Seq::new(seq), frames: vec![b'x'; bytes].into() }
+        {
+            let (last, frames) = (Seq::new(seq), vec![b'x'; bytes].into());
+            RoomFrames { room_id: ROOM_ID, last, audience: Audience::Few, frames }
+        }
     }
 
     #[test]
@@ -252,11 +282,9 @@ mod tests {
 
     #[test]
     fn what_is_too_much_to_hold_back_during_a_join_is_told_by_its_number() {
-        let (room_id, room) = (RoomId::new(1), RoomName::new("general").unwrap());
-        let mut connection = Connection::new(0, (), Rc::new(Notify::new()), Timestamp::from_unix_ms(0));
-        connection.hold_back(room_id);
-        let frames =
-            |seq, bytes| RoomFrames { room_id, last: Seq::new(seq), frames: vec![b'x'; bytes].into() };
+        let room = RoomName::new("general").unwrap();
+        let mut connection = connection();
+        connection.hold_back(ROOM_ID);
         // The first is in the answer, the second fits, the others do not any more.
         for held in [frames(1, 100), frames(2, 1_000), frames(3, HELD_BYTES_MAX), frames(4, 1)] {
             assert!(connection.take_live(&held));

@@ -4,17 +4,17 @@ use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use chat_domain::{RoomId, Seq, Timestamp};
+use chat_store::Audience;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
+use super::dispatcher::WRITES_PER_TURN;
 use super::inbox::{Inbox, RoomFrames, ShardEvent};
-use super::{Shard, dispatcher};
+use super::{ConnectionKey, Shard, dispatcher};
 use crate::connection::socket::SocketWriter;
-use crate::credit::Credit;
 use crate::defect::node;
 
 const ROOM_ID: RoomId = RoomId::new(1);
@@ -66,15 +66,22 @@ impl Stage {
         let (tasks, shard) = (LocalSet::new(), Shard::new(0, node()));
         tasks.spawn_local(dispatcher::run(Rc::clone(&shard)));
         let stage = Self { runtime, tasks, shard };
-        (0..members).for_each(|_| stage.connect(ROOM_ID));
+        for _ in 0..members {
+            stage.connect(ROOM_ID);
+        }
         stage.run();
         assert_eq!(stage.written(), vec![(1, 6); members]);
         stage
     }
 
     /// A connection more, in some room.
-    fn connect(&self, room_id: RoomId) {
+    fn connect(&self, room_id: RoomId) -> ConnectionKey {
         let (key, _) = self.shard.open(Counting::default(), Timestamp::default());
+        self.join(key, room_id);
+        key
+    }
+
+    fn join(&self, key: ConnectionKey, room_id: RoomId) {
         self.shard.hold_back(key, room_id).unwrap();
         self.shard.go_live(key, room_id, Seq::ZERO, Bytes::from_static(b"joined")).unwrap();
     }
@@ -106,14 +113,15 @@ impl Stage {
 
 /// A commit of one message in one room.
 fn commit(seq: i64) -> ShardEvent {
-    commit_in(&[ROOM_ID], seq)
+    commit_in(&[(ROOM_ID, Audience::Few)], seq)
 }
 
 /// A commit of one message in each of some rooms.
-fn commit_in(room_ids: &[RoomId], seq: i64) -> ShardEvent {
-    let frames = |&room_id| RoomFrames { room_id, last: Seq::new(seq), frames: vec![b'm'; 10].into() };
-    let rounds = vec![room_ids.iter().map(frames).collect()];
-    ShardEvent::Committed { rounds, answers: Vec::new(), credit: Arc::<Credit>::default().share() }
+fn commit_in(rooms: &[(RoomId, Audience)], seq: i64) -> ShardEvent {
+    let last = Seq::new(seq);
+    let frames = |&(room_id, audience)| RoomFrames { room_id, last, audience, frames: vec![b'm'; 10].into() };
+    let rounds = vec![rooms.iter().map(frames).collect()];
+    ShardEvent::Committed { rounds, answers: Vec::new(), credit: Vec::new() }
 }
 
 #[test]
@@ -135,13 +143,43 @@ fn a_small_room_does_not_wait_for_a_large_one() {
     stage.connect(small);
     stage.run();
     let before = WRITES.get();
-    stage.inbox().post(commit_in(&[ROOM_ID, small], 1));
+    stage.inbox().post(commit_in(&[(ROOM_ID, Audience::Few), (small, Audience::Few)], 1));
     stage.run();
     let mut places = Vec::new();
     stage.shard.inspect(|connection| places.push(connection.writer.place.get() - before));
     assert_eq!(places.pop(), Some(1), "the one in the small room was first");
     places.sort_unstable();
     assert_eq!(places, Vec::from_iter(2..=11));
+}
+
+#[test]
+fn a_small_room_is_written_to_while_many_are_told_of_something() {
+    let (stage, small) = (Stage::new(3 * WRITES_PER_TURN), RoomId::new(2));
+    // One of the many is in the small room, too.
+    let both = stage.connect(ROOM_ID);
+    stage.join(both, small);
+    stage.connect(small);
+    stage.run();
+    stage.written();
+    let before = WRITES.get();
+    stage.inbox().post(commit_in(&[(ROOM_ID, Audience::Many)], 1));
+    let meanwhile = async {
+        while WRITES.get() == before {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(WRITES.get() - before, WRITES_PER_TURN);
+        stage.inbox().post(commit_in(&[(small, Audience::Few)], 1));
+    };
+    stage.tasks.block_on(&stage.runtime, meanwhile);
+    stage.run();
+    let mut places = Vec::new();
+    stage.shard.inspect(|connection| places.push(connection.writer.place.get() - before));
+    let of_small = &places[both.slot..];
+    let next = WRITES_PER_TURN + 1..=WRITES_PER_TURN + 2;
+    assert!(of_small.iter().all(|place| next.contains(place)), "{of_small:?}");
+    // Whoever is in both rooms got both messages in one write.
+    let written = stage.written();
+    assert_eq!((written[0], written[both.slot], written[both.slot + 1]), ((1, 10), (1, 20), (1, 10)));
 }
 
 /// Messages whose allocations are counted.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use chat_domain::Command;
-use chat_store::{CommitSink, commit};
+use chat_store::{CommitSink, Credit, commit};
 use tokio::sync::Notify;
 
 use super::chance::Chance;
@@ -79,7 +79,7 @@ impl Access {
             tokio::time::sleep(chance.ms(most)).await;
             let completed = commit(&store, now, batch);
             tokio::time::sleep(chance.ms(most)).await;
-            sink.committed(completed, now);
+            sink.committed(completed, now, Credit::of_nobody());
         }
     }
 }

@@ -63,6 +63,29 @@ fn a_quick_reconnect_does_not_flicker() {
 }
 
 #[test]
+fn whoever_left_is_in_no_list_not_even_if_another_came_instead() {
+    run(async {
+        let server = TestServer::start(Database::sqlite());
+        let mut ann = Client::sign_up(&server, "ann").await;
+        let mut bob = Client::sign_up(&server, "bob").await;
+        let mut cleo = Client::sign_up(&server, "cleo").await;
+        ann.join("general").await;
+        bob.join("general").await;
+        // What is read of the room now, others may be shown for a second.
+        ann.join("general").await;
+        bob.ask(json!({"type": "leave_room", "room": "general"})).await;
+        let joined = cleo.join("general").await;
+        let names: Vec<&str> = joined["participants"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|participant| participant["user"]["username"].as_str().unwrap())
+            .collect();
+        assert_eq!((names, joined["members"].clone()), (vec!["ann", "cleo"], json!(2)));
+    });
+}
+
+#[test]
 fn typing_is_told_and_always_ends() {
     run(async {
         let server = TestServer::start(Database::sqlite());

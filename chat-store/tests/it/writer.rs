@@ -3,26 +3,30 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use chat_domain::{Command, CommandError, Outcome, RepositoryError, Timestamp};
-use chat_store::{CommitSink, Completed, Refused, Store, Writer, WriterOptions, commit};
+use chat_domain::{Command, CommandError, Outcome, RepositoryError, RoomId, Timestamp};
+use chat_store::{
+    Audience, CommitSink, Completed, Credit, CreditShare, Refused, Store, Writer, WriterOptions, commit,
+};
 
-use crate::chat::{NOW, bodies, room_with_member, sending};
+use crate::chat::{NOW, bodies, join, room, room_with_member, sending};
 use crate::database::on_each_backend;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) type Batches = Receiver<Vec<Completed<u32>>>;
 
-/// Passes each batch on, and waits for credit where it is given by hand.
-pub(crate) struct Told {
+/// Passes each batch on, and a share of its credit where somebody wants to hold it.
+struct Told {
     batches: SyncSender<Vec<Completed<u32>>>,
-    credit: Option<Receiver<()>>,
+    shares: Option<SyncSender<CreditShare>>,
+    /// The room that many hear.
+    large: Option<RoomId>,
     /// Where the sink looks whether the batch is really there.
     store: Store,
 }
 
 impl CommitSink<u32> for Told {
-    fn committed(&mut self, batch: Vec<Completed<u32>>, now: Timestamp) {
+    fn committed(&mut self, batch: Vec<Completed<u32>>, now: Timestamp, credit: Credit) {
         for completed in &batch {
             if let Ok(Outcome::MessageSent(sent)) = &completed.result {
                 let room = self.store.read(|r| r.find_room(sent.message.room_id)).unwrap().unwrap();
@@ -30,27 +34,48 @@ impl CommitSink<u32> for Told {
                 assert!(!sent.is_new || sent.message.created_at == now);
             }
         }
-        let _ = self.batches.send(batch);
-    }
-
-    fn wait_for_credit(&mut self) {
-        if let Some(credit) = &self.credit {
-            let _ = credit.recv();
+        if let Some(shares) = &self.shares {
+            let is_large = |completed: &Completed<u32>| completed.command.room_id() == self.large;
+            let audience = if batch.iter().any(is_large) { Audience::Many } else { Audience::Few };
+            let _ = shares.send(credit.share(audience));
         }
+        let _ = self.batches.send(batch);
     }
 }
 
 pub(crate) fn writer(store: &Store, options: WriterOptions) -> (Writer<u32>, Batches) {
     let (batches, received) = sync_channel(10_000);
-    let sink = Told { batches, credit: None, store: store.clone() };
-    (Writer::start(store.clone(), options, || NOW, sink).unwrap(), received)
+    let sink = Told { batches, shares: None, large: None, store: store.clone() };
+    (Writer::start(store.clone(), options, || NOW, |_| Audience::Few, sink).unwrap(), received)
 }
 
-fn writer_on_credit(store: &Store, options: WriterOptions) -> (Writer<u32>, Batches, SyncSender<()>) {
-    let (batches, received) = sync_channel(10_000);
-    let (give, credit) = sync_channel(100);
-    let sink = Told { batches, credit: Some(credit), store: store.clone() };
-    (Writer::start(store.clone(), options, || NOW, sink).unwrap(), received, give)
+/// A writer that commits only what the shares of its batches allow.
+struct HeldWriter {
+    writer: Writer<u32>,
+    batches: Batches,
+    shares: Receiver<CreditShare>,
+    /// The share of the first batch, which was this message, with the ticket 0.
+    first: Option<CreditShare>,
+}
+
+impl HeldWriter {
+    fn new(store: &Store, options: WriterOptions, first: Command, large: Option<RoomId>) -> Self {
+        let (batches, received) = sync_channel(10_000);
+        let (give, shares) = sync_channel(10_000);
+        let sink = Told { batches, shares: Some(give), large, store: store.clone() };
+        let audience = move |room_id| if Some(room_id) == large { Audience::Many } else { Audience::Few };
+        let writer = Writer::start(store.clone(), options, || NOW, audience, sink).unwrap();
+        writer.submit(first, 0).unwrap();
+        let share = shares.recv_timeout(DEADLINE).unwrap();
+        let held = Self { writer, batches: received, shares, first: Some(share) };
+        assert_eq!(held.next(), [0]);
+        held
+    }
+
+    /// The tickets of the next batch.
+    fn next(&self) -> Vec<u32> {
+        tickets(&self.batches.recv_timeout(DEADLINE).unwrap())
+    }
 }
 
 fn tickets(batch: &[Completed<u32>]) -> Vec<u32> {
@@ -62,24 +87,52 @@ fn sixty_four_sends_that_wait_while_a_batch_is_written_out_are_one_commit() {
     on_each_backend(|database| {
         let store = database.migrated();
         let (room_id, user_id) = room_with_member(&store);
-        let (writer, batches, credit) = writer_on_credit(&store, WriterOptions::default());
-        let send = |number: u32| {
+        let message = |number: u32| {
             let text = number.to_string();
-            writer.submit(sending(room_id, user_id, &text, &text), number).unwrap();
+            sending(room_id, user_id, &text, &text)
         };
-        credit.send(()).unwrap();
-        send(0);
-        assert_eq!(tickets(&batches.recv_timeout(DEADLINE).unwrap()), [0]);
-        (1..=64).for_each(send);
-        assert_eq!(writer.queued(), 64);
+        let held = HeldWriter::new(&store, WriterOptions::default(), message(0), None);
+        for number in 1..=64 {
+            held.writer.submit(message(number), number).unwrap();
+        }
+        assert_eq!(held.writer.queued(), 64);
         let commits = database.commits();
-        credit.send(()).unwrap();
-        assert_eq!(tickets(&batches.recv_timeout(DEADLINE).unwrap()), (1..=64).collect::<Vec<_>>());
+        drop(held.first);
+        let batch = held.batches.recv_timeout(DEADLINE).unwrap();
+        assert_eq!(tickets(&batch), (1..=64).collect::<Vec<_>>());
         assert_eq!(database.commits() - commits, 1);
-        drop(credit);
-        writer.stop();
+        held.writer.stop();
         let expected: Vec<String> = (0..=64).map(|number| number.to_string()).collect();
         assert_eq!(bodies(&store, room_id), expected);
+    });
+}
+
+#[test]
+fn what_few_hear_does_not_wait_until_what_many_hear_is_written_out() {
+    on_each_backend(|database| {
+        let store = database.migrated();
+        let (large, user_id) = room_with_member(&store);
+        let small = room(&store, "small");
+        join(&store, small, user_id);
+        let first = sending(large, user_id, "0", "0");
+        let mut held = HeldWriter::new(&store, WriterOptions::default(), first, Some(large));
+        let first = held.first.take();
+        let send = |room_id, number: u32| {
+            let text = number.to_string();
+            held.writer.submit(sending(room_id, user_id, &text, &text), number).unwrap();
+        };
+        [1, 3].into_iter().for_each(|number| send(large, number));
+        send(small, 2);
+        assert_eq!(held.next(), [2], "the large room is still being told");
+        // The share of the small room's batch holds everything back.
+        [(large, 4), (small, 5), (large, 6), (small, 7)]
+            .into_iter()
+            .for_each(|(id, number)| send(id, number));
+        drop(held.shares.recv_timeout(DEADLINE).unwrap());
+        assert_eq!(held.next(), [5, 7]);
+        drop((first, held.shares.recv_timeout(DEADLINE).unwrap()));
+        assert_eq!(held.next(), [1, 3, 4, 6]);
+        held.writer.stop();
     });
 }
 
@@ -89,14 +142,14 @@ fn a_batch_ends_at_its_limits() {
         let store = database.migrated();
         let (room_id, user_id) = room_with_member(&store);
         let options = WriterOptions { queue_max: 100, batch_max: 3, batch_bytes_max: 1_000 };
-        let (writer, batches, credit) = writer_on_credit(&store, options);
+        let held = HeldWriter::new(&store, options, sending(room_id, user_id, "first", "k"), None);
         let long = "x".repeat(900);
         for (number, body) in (0..).zip(["a", "b", "c", "d", &long, &long, "e"]) {
-            writer.submit(sending(room_id, user_id, body, &format!("k{number}")), number).unwrap();
+            held.writer.submit(sending(room_id, user_id, body, &format!("k{number}")), number).unwrap();
         }
-        drop(credit);
-        writer.stop();
-        let sizes: Vec<Vec<u32>> = batches.iter().map(|batch| tickets(&batch)).collect();
+        drop((held.first, held.shares));
+        held.writer.stop();
+        let sizes: Vec<Vec<u32>> = held.batches.iter().map(|batch| tickets(&batch)).collect();
         assert_eq!(sizes, [vec![0, 1, 2], vec![3, 4], vec![5, 6]]);
     });
 }
@@ -107,19 +160,20 @@ fn a_full_queue_refuses_and_stopping_commits_what_is_queued() {
         let store = database.migrated();
         let (room_id, user_id) = room_with_member(&store);
         let options = WriterOptions { queue_max: 2, ..WriterOptions::default() };
-        let (writer, batches, credit) = writer_on_credit(&store, options);
+        let held = HeldWriter::new(&store, options, sending(room_id, user_id, "0", "0"), None);
         let send = |number: u32| {
             let text = number.to_string();
-            writer.submit(sending(room_id, user_id, &text, &text), number)
+            held.writer.submit(sending(room_id, user_id, &text, &text), number)
         };
         send(1).unwrap();
         send(2).unwrap();
         assert_eq!(send(3), Err(Refused::Full(3)));
         assert_eq!(send(3).unwrap_err().into_ticket(), 3);
-        drop(credit);
-        writer.stop();
-        assert_eq!(batches.iter().map(|batch| batch.len()).sum::<usize>(), 2);
-        assert_eq!(bodies(&store, room_id), ["1", "2"]);
+        // Nobody gives the credit back any more.
+        held.writer.stop();
+        assert_eq!(held.batches.iter().map(|batch| batch.len()).sum::<usize>(), 2);
+        assert_eq!(bodies(&store, room_id), ["0", "1", "2"]);
+        drop(held.first);
     });
 }
 
@@ -127,14 +181,15 @@ fn a_full_queue_refuses_and_stopping_commits_what_is_queued() {
 fn a_sink_that_panics_stops_the_writer_and_nobody_waits_in_vain() {
     struct Panics;
     impl CommitSink<u32> for Panics {
-        fn committed(&mut self, _batch: Vec<Completed<u32>>, _now: Timestamp) {
+        fn committed(&mut self, _batch: Vec<Completed<u32>>, _now: Timestamp, _: Credit) {
             panic!("on purpose")
         }
     }
     on_each_backend(|database| {
         let store = database.migrated();
         let (room_id, user_id) = room_with_member(&store);
-        let writer = Writer::start(store, WriterOptions::default(), || NOW, Panics).unwrap();
+        let writer =
+            Writer::start(store, WriterOptions::default(), || NOW, |_| Audience::Few, Panics).unwrap();
         writer.submit(sending(room_id, user_id, "hi", "k"), 1).unwrap();
         let since = std::time::Instant::now();
         while !matches!(writer.submit(sending(room_id, user_id, "hi", "k"), 2), Err(Refused::Stopped(2))) {

@@ -8,7 +8,9 @@ use chat_domain::{
     Body, Command, CommandError, MessageKey, MessageKind, NewMessage, Outcome, Room, RoomId, SendMessage,
     Seq, Timestamp, UserId,
 };
-use chat_store::{CommitSink, Completed, Refused, Store, Writer, WriterOptions, commit};
+use chat_store::{
+    Audience, CommitSink, Completed, Credit, CreditShare, Refused, Store, Writer, WriterOptions, commit,
+};
 
 use crate::commands::Clock;
 use crate::error::CliError;
@@ -54,14 +56,13 @@ impl<'s> Bench<'s> {
     /// the next commit begins when all were told of the last one. Answers how many messages were stored.
     pub(super) fn grouped(&mut self, is_over: impl Fn() -> bool) -> Result<u64, CliError> {
         let (answers, answered) = sync_channel(ANSWERS_MAX);
-        let (credit, credits) = sync_channel(ANSWERS_MAX);
         let options = WriterOptions { queue_max: self.senders.len(), ..WriterOptions::default() };
-        let writer = Writer::start(self.store.clone(), options, self.clock, Sink { answers, credits })
+        let (store, audience) = (self.store.clone(), |_| Audience::Few);
+        let writer = Writer::start(store, options, self.clock, audience, Sink { answers })
             .map_err(|error| CliError::failed(format!("no thread for the writer: {error}"), "try again"))?;
         let everybody = 0..self.senders.len();
-        let stored = self.converse(&writer, everybody, &answered, &credit, is_over);
-        // Whatever the writer waits for, it waits no longer.
-        drop((credit, answered));
+        let stored = self.converse(&writer, everybody, &answered, is_over);
+        drop(answered);
         writer.stop();
         stored
     }
@@ -70,11 +71,11 @@ impl<'s> Bench<'s> {
         &mut self,
         writer: &Writer<usize>,
         everybody: impl IntoIterator<Item = usize>,
-        answered: &Receiver<Vec<Answer>>,
-        credit: &SyncSender<()>,
+        answered: &Receiver<Told>,
         is_over: impl Fn() -> bool,
     ) -> Result<u64, CliError> {
         let (mut under_way, mut stored) = (0_usize, 0);
+        let mut last = None;
         let mut next: Vec<usize> = everybody.into_iter().collect();
         loop {
             for sender in next.drain(..) {
@@ -85,8 +86,9 @@ impl<'s> Bench<'s> {
             if under_way == 0 {
                 return Ok(stored);
             }
-            credit.send(()).map_err(|_| writer_gone())?;
-            let batch = answered.recv().map_err(|_| writer_gone())?;
+            drop(last.take());
+            let (batch, credit) = answered.recv().map_err(|_| writer_gone())?;
+            last = Some(credit);
             under_way = under_way.saturating_sub(batch.len());
             let is_last = is_over();
             for (sender, result) in batch {
@@ -184,21 +186,19 @@ impl<'s> Bench<'s> {
     }
 }
 
+/// The answers of a commit, and what holds the next one back.
+type Told = (Vec<Answer>, CreditShare);
+
 /// Tells the senders of each commit.
 struct Sink {
-    answers: SyncSender<Vec<Answer>>,
-    credits: Receiver<()>,
+    answers: SyncSender<Told>,
 }
 
 impl CommitSink<usize> for Sink {
-    fn committed(&mut self, batch: Vec<Completed<usize>>, _now: Timestamp) {
+    fn committed(&mut self, batch: Vec<Completed<usize>>, _now: Timestamp, credit: Credit) {
         let answers = batch.into_iter().map(|completed| (completed.ticket, completed.result)).collect();
         // At the end nobody listens any more.
-        let _ = self.answers.send(answers);
-    }
-
-    fn wait_for_credit(&mut self) {
-        let _ = self.credits.recv();
+        let _ = self.answers.send((answers, credit.share(Audience::Few)));
     }
 }
 
