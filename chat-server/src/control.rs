@@ -174,14 +174,15 @@ fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Perso
     }
 }
 
-/// Writes down who is present and which sessions were seen, and clears doubts about failed commits, until the task is
-/// dropped.
+/// Writes down who is present and which sessions were seen, clears doubts about failed commits, and drops what was kept
+/// of a storm, until the task is dropped.
 pub(crate) async fn run_upkeep(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(node.timers.upkeep_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let has_doubts = node.tops.has_doubts();
+        node.room_reads.forget_participants();
         let Ok(store) = node.store() else { continue };
         for records in node.presence.take_unwritten() {
             if store.submit(Command::RecordPresence(records.clone()), Ticket::Nobody).is_err() {

@@ -25,8 +25,8 @@ use crate::store_access::SnapshotWork;
 /// Joins of a room that may wait for one read, at most; one more is answered with `overloaded`.
 const WAITING_MAX: usize = 4_096;
 
-/// Rooms whose last pages are kept, at most; with one more all are read afresh. With four pages of 32 KiB each, all of
-/// them take 16 MiB at most.
+/// Rooms of which something is kept, at most; with one more all are read afresh. With four pages of 32 KiB each, all of
+/// them take 16 MiB at most, and their lists of participants 10 MiB more for some seconds.
 const ROOMS_KEPT_MAX: usize = 128;
 
 /// What a snapshot shows of a room. Those who hold the same of it share one.
@@ -180,6 +180,15 @@ impl RoomReads {
         kept.insert(room_id, room);
     }
 
+    /// Drops the lists of participants, which are of no use after a second. Called now and then, so that they take no
+    /// memory once a storm is over.
+    pub(crate) fn forget_participants(&self) {
+        for kept in self.kept().values_mut() {
+            kept.room.forget_participants();
+            kept.people = None;
+        }
+    }
+
     /// Notes that a membership ended: a list in which that person may be is not shown any more. One that begins needs
     /// no note: whoever joins is present, and the snapshot has another number of members.
     pub(crate) fn note_ended(&self) {
@@ -314,6 +323,18 @@ mod tests {
         run(queue.next()().unwrap());
         assert_eq!(code(late.as_mut().poll(context)), Some(ErrorCode::UnknownRoom));
         assert_eq!(code(elsewhere.as_mut().poll(context)), Some(ErrorCode::UnknownRoom));
+    }
+
+    #[test]
+    fn no_list_of_participants_stays() {
+        let reads = RoomReads::default();
+        let mut kept = Kept::default();
+        kept.people(&Arc::from([])).unwrap();
+        let list = Arc::downgrade(&kept.people.as_ref().unwrap().people);
+        reads.keep(GENERAL, kept);
+        assert!(list.upgrade().is_some());
+        reads.forget_participants();
+        assert!(list.upgrade().is_none());
     }
 
     #[tokio::test]
