@@ -238,10 +238,10 @@ impl<T> Queue<T> {
                 self.is_due.store(false, Ordering::Relaxed);
                 return Some(batch);
             }
-            if state.waiting.is_empty() {
-                if state.is_closed {
-                    return None;
-                }
+            if state.is_closed {
+                return None;
+            }
+            if state.holds_back().is_none() {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else {
                 let waited = self.changed.wait_timeout(state, STUCK);

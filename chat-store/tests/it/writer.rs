@@ -137,6 +137,22 @@ fn what_few_hear_does_not_wait_until_what_many_hear_is_written_out() {
 }
 
 #[test]
+fn commits_go_on_where_nobody_gives_credit_back() {
+    on_each_backend(|database| {
+        let store = database.migrated();
+        let (room_id, user_id) = room_with_member(&store);
+        let message = |text| sending(room_id, user_id, text, text);
+        let held = HeldWriter::new(&store, WriterOptions::default(), message("first"), None);
+        held.writer.submit(message("second"), 1).unwrap();
+        assert_eq!(held.next(), [1]);
+        held.writer.submit(message("third"), 2).unwrap();
+        assert_eq!(held.next(), [2]);
+        held.writer.stop();
+        drop((held.first, held.shares));
+    });
+}
+
+#[test]
 fn a_batch_ends_at_its_limits() {
     on_each_backend(|database| {
         let store = database.migrated();
