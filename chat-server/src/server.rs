@@ -10,7 +10,9 @@ use chat_domain::{ControlSeq, Repository, RepositoryError, Room, Timestamp, Typi
 use chat_store::password::{PasswordHasher, PasswordParams};
 use chat_store::secret_key::SecretKey;
 use chat_store::tokens::Tokens;
-use chat_store::{Store, StoreOptions, Transactions, WorkerPool, Writer, WriterOptions, migrations};
+use chat_store::{
+    Audience, Store, StoreOptions, Transactions, WorkerPool, Writer, WriterOptions, migrations,
+};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -283,10 +285,9 @@ pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, 
 
 fn start_store_threads(node: &Arc<Node>, store: Store, clock: Arc<dyn Clock>) -> Result<(), StartError> {
     let sink = Committed::new(Arc::clone(node), store.clone());
-    let audience = {
-        let node = Arc::clone(node);
-        move |room_id| node.audience(room_id)
-    };
+    // Weak, because the node has the writer.
+    let of = Arc::downgrade(node);
+    let audience = move |room_id| of.upgrade().map_or(Audience::Few, |node| node.audience(room_id));
     let writer =
         Writer::start(store.clone(), WriterOptions::default(), move || clock.wall(), audience, sink)?;
     let readers = WorkerPool::new("reader", READER_THREADS, READS_WAITING_MAX);

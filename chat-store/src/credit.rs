@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// How many hear of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,14 +21,15 @@ pub enum Audience {
 /// A batch's credit. While there are shares for few, no batch is taken; while there are shares for many, only commands
 /// for few are, and one full batch.
 pub struct Credit {
-    lender: Arc<dyn Lender>,
+    /// Weak, because a share may outlive the writer, in the queue of somebody who ended before.
+    lender: Weak<dyn Lender>,
     batch: u64,
 }
 
 /// A part of a batch that is not written out; dropping it gives it back, also when whoever had it fails.
 pub struct CreditShare {
     audience: Audience,
-    lender: Arc<dyn Lender>,
+    lender: Weak<dyn Lender>,
     batch: u64,
 }
 
@@ -47,21 +48,24 @@ impl CreditShare {
 }
 
 impl Credit {
-    pub(crate) fn new(lender: Arc<impl Lender + 'static>, batch: u64) -> Self {
+    pub(crate) fn new(lender: &Arc<impl Lender + 'static>, batch: u64) -> Self {
+        let lender = Arc::downgrade(lender);
         Self { lender, batch }
     }
 
     /// A credit that nobody lends, for who runs batches without a [`crate::Writer`].
     #[must_use]
     pub fn of_nobody() -> Self {
-        Self::new(Arc::new(Nobody), 0)
+        Self { lender: Weak::<Nobody>::new(), batch: 0 }
     }
 
     /// A part of the batch that is about to be written out.
     #[must_use]
     pub fn share(&self, audience: Audience) -> CreditShare {
-        self.lender.lend(self.batch, audience);
-        CreditShare { audience, lender: Arc::clone(&self.lender), batch: self.batch }
+        if let Some(lender) = self.lender.upgrade() {
+            lender.lend(self.batch, audience);
+        }
+        CreditShare { audience, lender: Weak::clone(&self.lender), batch: self.batch }
     }
 }
 
@@ -74,7 +78,9 @@ impl Lender for Nobody {
 
 impl Drop for CreditShare {
     fn drop(&mut self) {
-        self.lender.take_back(self.batch, self.audience);
+        if let Some(lender) = self.lender.upgrade() {
+            lender.take_back(self.batch, self.audience);
+        }
     }
 }
 

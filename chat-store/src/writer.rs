@@ -145,7 +145,7 @@ fn write_batches<T: Send + 'static>(
         sink.beginning();
         let now = clock();
         let completed = commit(store, now, batch);
-        sink.committed(completed, now, Credit::new(Arc::clone(queue), number));
+        sink.committed(completed, now, Credit::new(queue, number));
     }
 }
 
