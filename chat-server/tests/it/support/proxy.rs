@@ -114,13 +114,17 @@ impl Way {
         let mut bytes = [0; 16 * 1024];
         while let Ok(count @ 1..) = self.from.read(&mut bytes) {
             drop(gate.opened.wait_while(gate.is_held.lock().unwrap(), |is_held| *is_held).unwrap());
-            let cut = self.take_cut(gate, &bytes[..count]);
-            let passed = cut.map_or(count, |(passed, _)| passed);
-            let written = self.to.write_all(&bytes[..passed]);
-            if let Some((_, ending)) = cut {
+            // Held until the connection is cut, so that no answer to what came just before slips through.
+            let mut armed = gate.cut.lock().unwrap();
+            if is_cut.load(Ordering::SeqCst) {
+                return;
+            }
+            if let Some((passed, ending)) = self.take_cut(&mut armed, &bytes[..count]) {
+                let _ = self.to.write_all(&bytes[..passed]);
                 return self.end(ending, is_cut);
             }
-            if written.is_err() {
+            drop(armed);
+            if self.to.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }
@@ -131,8 +135,7 @@ impl Way {
     }
 
     /// Whether the connection is to be cut here, how, and behind how many bytes.
-    fn take_cut(&self, gate: &Gate, bytes: &[u8]) -> Option<(usize, Ending)> {
-        let mut armed = gate.cut.lock().unwrap();
+    fn take_cut(&self, armed: &mut Option<Cut>, bytes: &[u8]) -> Option<(usize, Ending)> {
         let Cut { place, ending } = (*armed)?;
         let find = |text: &str| bytes.windows(text.len()).position(|window| window == text.as_bytes());
         let passed = match (place, self.is_of_client) {
@@ -146,13 +149,11 @@ impl Way {
     }
 
     fn end(self, ending: Ending, is_cut: &AtomicBool) {
+        is_cut.store(true, Ordering::SeqCst);
         let how = match ending {
             Ending::Fin => Shutdown::Both,
-            Ending::Rst => {
-                is_cut.store(true, Ordering::SeqCst);
-                // Only the other direction is woken; what the close sends is a reset.
-                Shutdown::Read
-            }
+            // Only the other direction is woken; what the close sends is a reset.
+            Ending::Rst => Shutdown::Read,
         };
         for stream in [&self.from, &self.to] {
             if ending == Ending::Rst {
