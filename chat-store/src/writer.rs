@@ -246,7 +246,8 @@ impl<T> Queue<T> {
             } else {
                 let waited = self.changed.wait_timeout(state, STUCK);
                 let (mut held, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                if timeout.timed_out() {
+                // Credit that came back while nothing waited woke nobody.
+                if timeout.timed_out() && held.holds_back().is_some() {
                     tracing::warn!("a batch was not written out in time");
                     held.outstanding = Outstanding::default();
                 }
