@@ -19,7 +19,6 @@ use crate::node::metrics::StoreRead;
 use crate::node::presence::CHANGES_TOLD_MAX;
 use crate::person::Person;
 use crate::security_log;
-use crate::shard::dispatcher::presence_of;
 use crate::shard::inbox::ShardEvent;
 use crate::store_access::Ticket;
 use crate::survive::survive_now;
@@ -154,7 +153,7 @@ pub(crate) async fn run_ephemeral(node: Arc<Node>) {
 
 fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Person>>) {
     if changes.len() > CHANGES_TOLD_MAX {
-        let Some(frame) = presence_of(node, room_id) else { return };
+        let Some(frame) = node.presence_frame(room_id) else { return };
         for inbox in node.inboxes.iter() {
             inbox.post_ephemeral(ShardEvent::Ephemeral { room_id, frame: frame.clone(), except: None });
         }

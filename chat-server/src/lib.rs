@@ -6,6 +6,7 @@
 //! tests and embedding programs own both. What all shards share is the `node`.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod clock;
 mod committed;
 mod config;

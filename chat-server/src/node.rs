@@ -46,7 +46,7 @@ use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::store_access::{StoreAccess, Ticket};
 
 /// People in a room for whose write-out other rooms don't wait: it takes a millisecond, and more.
-const MANY: u64 = 256;
+pub(crate) const MANY: u64 = 256;
 
 /// What all shards of this node share. The locks inside are held for a look-up, never across a wait, and never two
 /// at once.
@@ -73,6 +73,8 @@ pub(crate) struct Node {
     pub(crate) typing: Mutex<TypingBoard>,
     pub(crate) rates: Rates,
     pub(crate) room_reads: Arc<RoomReads>,
+    /// People that make a room large: [`MANY`], or fewer in a simulation.
+    pub(crate) many: u64,
     pub(crate) sightings: Sightings,
     pub(crate) tops: Tops,
     pub(crate) inboxes: Arc<[Inbox]>,
@@ -120,7 +122,7 @@ impl Node {
 
     /// How many hear a room on this node.
     pub(crate) fn audience(&self, room_id: RoomId) -> Audience {
-        if self.presence.online(room_id) < MANY { Audience::Few } else { Audience::Many }
+        if self.presence.online(room_id) < self.many { Audience::Few } else { Audience::Many }
     }
 
     /// The way to the store.

@@ -17,26 +17,27 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
+use crate::accept::accept_all;
 use crate::clock::{Clock, SystemClock};
 use crate::committed::Committed;
 use crate::config::Config;
 use crate::control::{ROOMS_KNOWN_MAX, run_control_log, run_ephemeral, run_upkeep};
 use crate::data_dir::{DataDirError, DataDirLock};
 use crate::directory::Directory;
-use crate::node::Node;
 use crate::node::connections::Connections;
 use crate::node::metrics::Metrics;
 use crate::node::presence::Presence;
 use crate::node::rates::Rates;
 use crate::node::sightings::Sightings;
 use crate::node::tops::Tops;
+use crate::node::{MANY, Node};
 use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::random::SystemChance;
 use crate::security_log::RefusalLog;
 use crate::shard::Shard;
-use crate::shard::dispatcher;
 use crate::shard::inbox::{Inbox, ShardEvent};
+use crate::shard::{dispatcher, timers};
 use crate::store_access::{StoreThreads, Ticket};
 
 /// Shards, at most: one for each core that the process may use. A room's connections are spread over all of them.
@@ -52,10 +53,6 @@ const BACKLOG_MAX: i32 = 4_096;
 const ACCEPTED_WAITING_MAX: usize = 1_024;
 /// Bytes that the kernel may hold for one connection that doesn't read, beside the process's own queue.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
-/// How long the accept loop waits after an error, for instance when no file descriptor is free.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
-/// How much time passes between two lines of the log about such errors, at least, in milliseconds.
-const ACCEPT_LOG_INTERVAL_MS: i64 = 10_000;
 
 /// Why the server did not start.
 #[derive(Debug, Error)]
@@ -272,6 +269,7 @@ pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, 
         typing: Mutex::new(TypingBoard::new(config.timers.typing)),
         rates: Rates::new(&config.limits),
         room_reads: Arc::default(),
+        many: MANY,
         sightings: Sightings::new(config.timers.session_touch_ms),
         tops: Tops::default(),
         inboxes: (0..shards).map(|_| Inbox::default()).collect(),
@@ -333,40 +331,6 @@ pub(crate) async fn drain_connections(node: &Node) {
     node.drained().await;
 }
 
-/// Accepts connections and hands them to the shards in turn.
-async fn accept_all(
-    listener: TcpListener,
-    streams: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>,
-    clock: &dyn Clock,
-) {
-    let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
-    let listener = match listener {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the listener can't be used"),
-    };
-    let mut logged_at: Option<Timestamp> = None;
-    for shard in (0..streams.len()).cycle() {
-        let accepted = listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
-        match accepted {
-            Ok(accepted) => {
-                if let Some(stream) = streams.get(shard)
-                    && stream.send(accepted).await.is_err()
-                {
-                    return;
-                }
-            }
-            Err(error) => {
-                let now = clock.now();
-                if logged_at.is_none_or(|at| now.ms_since(at) >= ACCEPT_LOG_INTERVAL_MS) {
-                    logged_at = Some(now);
-                    tracing::warn!(%error, "no connection can be accepted");
-                }
-                tokio::time::sleep(ACCEPT_BACKOFF).await;
-            }
-        }
-    }
-}
-
 /// A shard's thread: its connections, its dispatcher and its timers, until the server has drained.
 fn run_shard(
     index: usize,
@@ -382,7 +346,7 @@ fn run_shard(
     runtime.block_on(async {
         let shard = Shard::new(index, Arc::clone(&node));
         tokio::task::spawn_local(dispatcher::run(std::rc::Rc::clone(&shard)));
-        tokio::task::spawn_local(dispatcher::run_timers(std::rc::Rc::clone(&shard)));
+        tokio::task::spawn_local(timers::run(std::rc::Rc::clone(&shard)));
         while let Some((stream, peer)) = incoming.recv().await {
             match prepare_stream(stream) {
                 Ok(stream) => {

@@ -12,6 +12,7 @@ pub(crate) mod outbox;
 pub(crate) mod requests;
 pub(crate) mod rooms;
 pub(crate) mod state;
+pub(crate) mod timers;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -215,9 +215,11 @@ impl<T> Queue<T> {
             Some(Audience::Many) => is_for_few,
             Some(Audience::Few) => false,
         };
-        drop(state);
         if is_expected {
             self.is_due.store(true, Ordering::Relaxed);
+        }
+        drop(state);
+        if is_expected {
             self.changed.notify_one();
         }
         Ok(())

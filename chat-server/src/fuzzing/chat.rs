@@ -27,7 +27,7 @@ use crate::connection::{Admission, serve};
 use crate::control::{run_control_log, run_ephemeral, run_upkeep};
 use crate::passwords::Passwords;
 use crate::server::{Foundation, new_node, prepare};
-use crate::shard::{Shard, dispatcher};
+use crate::shard::{Shard, dispatcher, timers};
 use crate::{http, random};
 
 /// When every run begins, in Unix milliseconds.
@@ -77,7 +77,7 @@ impl Chat {
         let node = Arc::new(node);
         let shard = Shard::new(0, Arc::clone(&node));
         tokio::task::spawn_local(dispatcher::run(Rc::clone(&shard)));
-        tokio::task::spawn_local(dispatcher::run_timers(Rc::clone(&shard)));
+        tokio::task::spawn_local(timers::run(Rc::clone(&shard)));
         tokio::task::spawn_local(run_control_log(Arc::clone(&node), beginning.control_seq));
         tokio::task::spawn_local(run_ephemeral(Arc::clone(&node)));
         tokio::task::spawn_local(run_upkeep(Arc::clone(&node)));

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use chat_domain::limits::PARTICIPANTS_LISTED_MAX;
 use chat_domain::{
     Command, LeaveReason, Overlaid, PresenceBoard, PresenceChange, PresenceRecord, RoomId, Timestamp, UserId,
 };
-use chat_protocol::JsonList;
+use chat_protocol::events::Presence as PresenceEvent;
+use chat_protocol::{JsonList, ServerEvent};
 
 use crate::clock::Clock;
+use crate::frame;
+use crate::node::Node;
 use crate::person::{Person, StoredPerson};
 
 /// Changes of presence in a room that are told one by one; more at once are told as a whole list.
@@ -152,6 +156,23 @@ impl Presence {
             }
         }
         Ok(list)
+    }
+}
+
+impl Node {
+    /// Who is present in a room, as a frame. Lists those online only: who is offline is not lost by a drop.
+    pub(crate) fn presence_frame(&self, room_id: RoomId) -> Option<Bytes> {
+        let event = ServerEvent::Presence(PresenceEvent {
+            room: self.directory.name(room_id)?,
+            participants: Vec::new(),
+            members: self.directory.members(room_id),
+            online: self.presence.online(room_id),
+        });
+        let participants = self
+            .presence
+            .list(room_id, &[])
+            .inspect_err(|error| tracing::error!(%error, "a list of participants could not be encoded"));
+        Some(frame::of_event_with_lists(&event, None, &[("participants", &participants.ok()?)]))
     }
 }
 

@@ -2,24 +2,21 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use chat_domain::{RoomId, Timestamp, UserId};
-use chat_protocol::events::{Ack, Presence as PresenceEvent, Status};
+use chat_domain::{RoomId, UserId};
+use chat_protocol::events::{Ack, Status};
 use chat_protocol::{CloseCode, ServerEvent};
 use chat_store::Audience;
 
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
-use crate::frame;
-use crate::node::Node;
 use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
 use crate::shard::requests::Waiting;
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle, Touched};
 use crate::shard::{ConnectionKey, Shard};
-use crate::survive::{survive, survive_now};
+use crate::survive::survive;
 
 /// Connections written to before the readers get their turn.
 pub(super) const WRITES_PER_TURN: usize = 64;
@@ -72,20 +69,6 @@ async fn dispatch<W: SocketWriter>(shard: &Rc<Shard<W>>) {
                 for_many.pop_front();
             }
         }
-    }
-}
-
-/// Looks after the time of a shard's connections: late commits, silent clients, ended sessions, closing sockets.
-pub(crate) async fn run_timers<W: SocketWriter>(shard: Rc<Shard<W>>) {
-    let mut ticks = tokio::time::interval(Duration::from_millis(shard.node.timers.tick_ms));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        survive_now("the timers of a shard", || {
-            let now = shard.node.clock.now();
-            shard.answer_late(now);
-            shard.look_after_connections(now);
-        });
     }
 }
 
@@ -146,7 +129,7 @@ impl<W: SocketWriter> Shard<W> {
     }
 
     /// Answers a send, and lets a reader go on that waited for fewer of them to be under way.
-    fn settle(&self, waiting: &Waiting, answer: Result<Ack, Failure>) {
+    pub(super) fn settle(&self, waiting: &Waiting, answer: Result<Ack, Failure>) {
         let (key, re) = (waiting.connection, waiting.re.as_deref());
         let _ = match answer {
             Ok(ack) => self.answer(key, re, &ServerEvent::Ack(ack)),
@@ -296,91 +279,6 @@ impl<W: SocketWriter> Shard<W> {
             }
         }
     }
-
-    /// Answers the sends whose commit takes too long: what is known is "unknown".
-    fn answer_late(&self, now: Timestamp) {
-        let late = self.requests.borrow_mut().take_late(now);
-        for waiting in late {
-            self.settle(&waiting, Err(Failure::unavailable()));
-        }
-    }
-
-    fn look_after_connections(&self, now: Timestamp) {
-        let timers = &self.node.timers;
-        let mut expired = Vec::new();
-        let mut leaving = Vec::new();
-        let mut lost_presence = Vec::new();
-        let mut pinged = Vec::new();
-        for (slot, connection) in self.connections.borrow_mut().iter_mut() {
-            let key = ConnectionKey { slot, serial: connection.serial };
-            let silent_ms = now.ms_since(connection.heard_at);
-            if connection.closes_at.is_some_and(|at| at <= now) || silent_ms >= timers.idle_ms() {
-                connection.lifecycle = Lifecycle::Broken;
-                connection.wake.notify_one();
-                continue;
-            }
-            if connection.lifecycle != Lifecycle::Open {
-                continue;
-            }
-            if silent_ms >= timers.ping_after_ms() && !connection.is_pinged {
-                connection.is_pinged = true;
-                pinged.push(key);
-            }
-            if let Some(identity) = &mut connection.identity {
-                self.node.sightings.note(&mut identity.session, now);
-                if identity.session.expires_at <= now {
-                    expired.push(key);
-                }
-            }
-            if connection.is_leaving(now) && connection.in_flight == 0 {
-                leaving.push(key);
-            }
-            if connection.lost_presence && connection.outbox.bytes() == 0 {
-                connection.lost_presence = false;
-                lost_presence.push(key);
-            }
-        }
-        for key in pinged {
-            let _ = self.push(key, frame::PING);
-        }
-        for key in expired {
-            self.close(key, CloseCode::SessionExpired);
-        }
-        for key in leaving {
-            self.close(key, CloseCode::Restart);
-        }
-        for key in lost_presence {
-            self.send_presence_afresh(key);
-        }
-    }
-
-    /// Sends who is present in a connection's rooms, after an indication of it was dropped.
-    fn send_presence_afresh(&self, key: ConnectionKey) {
-        let live = |connection: &mut super::state::Connection<W>| {
-            let live = connection.subscriptions.iter().filter(|subscription| subscription.is_present);
-            live.map(|subscription| subscription.room_id).collect::<Vec<_>>()
-        };
-        for room_id in self.with(key, live).unwrap_or_default() {
-            let Some(frame) = presence_of(&self.node, room_id) else { continue };
-            let _ = self.push(key, frame);
-        }
-    }
-}
-
-/// Who is present in a room, as a frame. Lists those online only: who is offline is not lost by a drop.
-pub(crate) fn presence_of(node: &Node, room_id: RoomId) -> Option<Bytes> {
-    let event = ServerEvent::Presence(PresenceEvent {
-        room: node.directory.name(room_id)?,
-        participants: Vec::new(),
-        members: node.directory.members(room_id),
-        online: node.presence.online(room_id),
-    });
-    let participants = node
-        .presence
-        .list(room_id, &[])
-        .inspect_err(|error| tracing::error!(%error, "a list of participants could not be encoded"));
-    let participants = participants.ok()?;
-    Some(frame::of_event_with_lists(&event, None, &[("participants", &participants)]))
 }
 
 /// Writes the backlog of a full socket, whenever it takes some.

@@ -33,12 +33,13 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::connection::{Admission, serve};
 use crate::control::{run_control_log, run_ephemeral, run_upkeep};
+use crate::node::MANY;
 use crate::node::{Node, SocketPlace};
 use crate::passwords::Passwords;
 use crate::server::{Foundation, drain_connections, new_node, prepare};
 use crate::shard::outbox::{OUTBOX_BYTES_MAX, READ_BYTES_MAX};
 use crate::shard::state::{HELD_BYTES_MAX, IN_FLIGHT_MAX, Lifecycle};
-use crate::shard::{Shard, dispatcher};
+use crate::shard::{Shard, dispatcher, timers};
 use crate::store_access::{StoreAccess, Ticket};
 
 const SECRET: &str = "of a simulation";
@@ -227,6 +228,8 @@ impl World {
         let foundation = Foundation { address, clock, epoch, warnings: Vec::new(), passwords, shards: 1 };
         let mut node = new_node(&config, foundation).unwrap();
         node.chance = Box::new(self.chance.fork());
+        // Large and small rooms are written to in different ways.
+        node.many = *self.chance.pick(&[1, 2, 3, MANY]);
         node.directory.replace(beginning.rooms);
         let access = Access::new(Arc::clone(&self.database), self.chance.fork(), self.is_slow.get());
         assert!(node.store.set(Box::new(access.clone())).is_ok());
@@ -239,7 +242,7 @@ impl World {
         let task = tokio::task::spawn_local(async move {
             let run = async {
                 tokio::task::spawn_local(dispatcher::run(Rc::clone(&theirs)));
-                tokio::task::spawn_local(dispatcher::run_timers(Rc::clone(&theirs)));
+                tokio::task::spawn_local(timers::run(Rc::clone(&theirs)));
                 tokio::task::spawn_local(run_control_log(Arc::clone(&their_node), beginning.control_seq));
                 tokio::task::spawn_local(run_ephemeral(Arc::clone(&their_node)));
                 tokio::task::spawn_local(run_upkeep(Arc::clone(&their_node)));

@@ -137,6 +137,37 @@ fn what_few_hear_does_not_wait_until_what_many_hear_is_written_out() {
 }
 
 #[test]
+fn one_full_batch_more_is_taken_while_many_are_told_and_no_third() {
+    on_each_backend(|database| {
+        let store = database.migrated();
+        let (large, user_id) = room_with_member(&store);
+        let small = room(&store, "small");
+        join(&store, small, user_id);
+        let first = sending(large, user_id, "0", "0");
+        let held = HeldWriter::new(&store, WriterOptions::default(), first, Some(large));
+        let send = |room_id, numbers: std::ops::RangeInclusive<u32>| {
+            for number in numbers {
+                let text = number.to_string();
+                held.writer.submit(sending(room_id, user_id, &text, &text), number).unwrap();
+            }
+        };
+        send(large, 1..=62);
+        send(small, 1_000..=1_000);
+        assert_eq!(held.next(), [1_000], "63 wait, which is no full batch");
+        drop(held.shares.recv_timeout(DEADLINE).unwrap());
+        send(large, 63..=64);
+        assert_eq!(held.next(), (1..=64).collect::<Vec<_>>());
+        let second = held.shares.recv_timeout(DEADLINE).unwrap();
+        send(large, 65..=128);
+        send(small, 1_001..=1_001);
+        assert_eq!(held.next(), [1_001], "two batches are being written out");
+        drop((second, held.shares.recv_timeout(DEADLINE).unwrap()));
+        assert_eq!(held.next(), (65..=128).collect::<Vec<_>>());
+        held.writer.stop();
+    });
+}
+
+#[test]
 fn commits_go_on_where_nobody_gives_credit_back() {
     on_each_backend(|database| {
         let store = database.migrated();
