@@ -45,6 +45,11 @@ impl Lane {
         ran
     }
 
+    /// A connection beside that of the lane.
+    pub(crate) fn connect(&self) -> Result<AnyConnection, RepositoryError> {
+        self.opener.open()
+    }
+
     fn begin(&self, held: Option<AnyConnection>) -> Result<AnyConnection, RepositoryError> {
         if let Some(mut connection) = held {
             match (transaction::begin(&mut connection, Purpose::Write), &connection) {

@@ -16,6 +16,7 @@ pub mod tokens;
 mod any_connection;
 mod batch_postgres;
 mod batch_sqlite;
+mod checkpointer;
 mod commit;
 mod control;
 mod credit;

@@ -15,6 +15,9 @@ use crate::options::StoreOptions;
 const SQLITE_JOURNAL_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// Pages that the writing connection keeps in memory, in KiB: the ends of the indexes of some hundred busy rooms.
 const SQLITE_WRITER_CACHE_KIB: u32 = 16 * 1024;
+/// Pages of 4 KiB in SQLite's log after which a commit copies them into the database, if the checkpointer didn't keep
+/// up. More would make a start after a crash longer.
+const SQLITE_LOG_PAGES_MAX: u32 = 4_096;
 /// How long PostgreSQL lets a transaction of a stopped process hold its locks, in milliseconds.
 const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 10_000;
 /// After how many seconds of silence TCP asks whether PostgreSQL is still there.
@@ -114,6 +117,7 @@ impl Opener {
                 "PRAGMA synchronous = FULL".to_owned(),
                 format!("PRAGMA journal_size_limit = {SQLITE_JOURNAL_BYTES_MAX}"),
                 format!("PRAGMA cache_size = -{SQLITE_WRITER_CACHE_KIB}"),
+                format!("PRAGMA wal_autocheckpoint = {SQLITE_LOG_PAGES_MAX}"),
             ],
         });
         settings

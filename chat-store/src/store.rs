@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chat_domain::{Repository, RepositoryError};
 
+use crate::any_connection::AnyConnection;
 use crate::control::ensure_meta;
 use crate::database_url::{Backend, DatabaseUrl};
 use crate::error::OpenError;
@@ -125,6 +126,11 @@ impl Store {
                 Self { shared: Arc::clone(&self.shared), lane: Arc::new(self.lane.beside()) }
             }
         }
+    }
+
+    /// A connection for writing beside that of the lane.
+    pub(crate) fn connect(&self) -> Result<AnyConnection, RepositoryError> {
+        self.lane.connect()
     }
 
     fn run_write<T, E: From<RepositoryError>>(

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chat_domain::{Command, RoomId, Timestamp};
 
+use crate::checkpointer::Checkpointer;
 use crate::commit::{Completed, commit};
 use crate::credit::{Audience, Credit, Lender, Outstanding};
 use crate::store::Store;
@@ -83,9 +84,10 @@ impl<T: Send + 'static> Writer<T> {
         let queue = Arc::new(Queue::new(options, Box::new(audience)));
         let store = store.with_own_lane();
         let theirs = Arc::clone(&queue);
+        let checkpointer = Checkpointer::start(&store)?;
         let thread = std::thread::Builder::new()
             .name("chat-writer".to_owned())
-            .spawn(move || write_batches(&theirs, &store, clock, sink))?;
+            .spawn(move || write_batches(&theirs, &store, checkpointer, clock, sink))?;
         Ok(Self { queue, thread: Some(thread) })
     }
 
@@ -135,6 +137,7 @@ impl<T> fmt::Debug for Writer<T> {
 fn write_batches<T: Send + 'static>(
     queue: &Arc<Queue<T>>,
     store: &Store,
+    mut checkpointer: Checkpointer,
     mut clock: impl FnMut() -> Timestamp,
     mut sink: impl CommitSink<T>,
 ) {
@@ -146,6 +149,7 @@ fn write_batches<T: Send + 'static>(
         let now = clock();
         let completed = commit(store, now, batch);
         sink.committed(completed, now, Credit::new(queue, number));
+        checkpointer.committed();
     }
 }
 

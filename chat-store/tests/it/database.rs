@@ -100,6 +100,21 @@ impl Database {
         usize::try_from(count).unwrap()
     }
 
+    /// How many messages a copy of SQLite's file without its log holds; `None` if the file was just written to.
+    pub(crate) fn messages_without_log(&self) -> Option<i64> {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(self.url.sqlite_path().unwrap(), &copy).unwrap();
+        let messages = sql_query("SELECT count(*) AS count FROM chat_message");
+        let counted = messages.get_result(&mut raw_sqlite(copy.to_str().unwrap()));
+        counted.ok().map(|Count { count }| count)
+    }
+
+    /// How long SQLite's write-ahead log has been.
+    pub(crate) fn log_bytes(&self) -> usize {
+        self.log().len()
+    }
+
     /// SQLite's write-ahead log.
     fn log(&self) -> Vec<u8> {
         let path = self.url.sqlite_path().unwrap().to_str().unwrap();

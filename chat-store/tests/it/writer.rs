@@ -1,7 +1,7 @@
 //! The batching writer: what waits is committed together, nothing is told before the commit.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_domain::{Command, CommandError, Outcome, RepositoryError, RoomId, Timestamp};
 use chat_store::{
@@ -9,7 +9,7 @@ use chat_store::{
 };
 
 use crate::chat::{NOW, bodies, join, room, room_with_member, sending};
-use crate::database::on_each_backend;
+use crate::database::{Database, on_each_backend};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -184,6 +184,45 @@ fn commits_go_on_where_nobody_gives_credit_back() {
 }
 
 #[test]
+fn what_was_committed_soon_stands_in_the_file_of_sqlite_and_not_only_in_its_log() {
+    let database = Database::sqlite();
+    let store = database.migrated();
+    let (room_id, user_id) = room_with_member(&store);
+    let (writer, batches) = writer(&store, WriterOptions::default());
+    // Eight pages of the log for each: an eighth of that after which a commit copies it.
+    for number in 0..64 {
+        let text = number.to_string();
+        writer.submit(sending(room_id, user_id, &text, &text), number).unwrap();
+        assert_eq!(tickets(&batches.recv_timeout(DEADLINE).unwrap()), [number]);
+    }
+    let begun = Instant::now();
+    while database.messages_without_log() < Some(64) {
+        assert!(begun.elapsed() < DEADLINE, "nobody copied the log");
+        std::thread::yield_now();
+    }
+    writer.stop();
+}
+
+#[test]
+fn the_log_of_sqlite_has_a_bound_also_where_nobody_copies_it_beside_commits() {
+    const LOG_BYTES_MAX: usize = 4_096 * (4_096 + 24) + 32;
+    let database = Database::sqlite();
+    let store = database.migrated();
+    let (room_id, user_id) = room_with_member(&store);
+    let body = "x".repeat(8_000);
+    let send = |number: usize| (sending(room_id, user_id, &body, &number.to_string()), number);
+    let mut commit_bytes_max = 0;
+    for batch in 0..12 {
+        let before = database.log_bytes();
+        let completed = commit(&store, NOW, (0..256).map(|number| send(batch * 256 + number)).collect());
+        assert!(completed.iter().all(|completed| completed.result.is_ok()));
+        commit_bytes_max = commit_bytes_max.max(database.log_bytes() - before);
+    }
+    assert!(12 * commit_bytes_max > LOG_BYTES_MAX * 3 / 2, "it could have grown beyond its bound");
+    assert!(database.log_bytes() <= LOG_BYTES_MAX + commit_bytes_max, "{}", database.log_bytes());
+}
+
+#[test]
 fn a_batch_ends_at_its_limits() {
     on_each_backend(|database| {
         let store = database.migrated();
@@ -238,7 +277,7 @@ fn a_sink_that_panics_stops_the_writer_and_nobody_waits_in_vain() {
         let writer =
             Writer::start(store, WriterOptions::default(), || NOW, |_| Audience::Few, Panics).unwrap();
         writer.submit(sending(room_id, user_id, "hi", "k"), 1).unwrap();
-        let since = std::time::Instant::now();
+        let since = Instant::now();
         while !matches!(writer.submit(sending(room_id, user_id, "hi", "k"), 2), Err(Refused::Stopped(2))) {
             assert!(since.elapsed() < DEADLINE);
             std::thread::yield_now();
