@@ -1,6 +1,7 @@
 // The counting rule of the delivery contract, kept by the page's picture of a room.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { loadNewer } from '../../web/js/pages.js';
 import { RoomState } from '../../web/js/room-state.js';
 import { rowsOf } from '../../web/js/message-rows.js';
 
@@ -123,6 +124,31 @@ describe('holding', () => {
     assert.equal(state.apply(18, message(18)), 'applied');
     assert.equal(state.messages.length, 10);
     state.append(messages(13, 18), 18);
+    assert.deepEqual(seqs(state), [9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+    assert.equal(state.heldUpTo, null);
+  });
+});
+
+describe('paging forward', () => {
+  /** A server whose history ends at `last`; `meanwhile` happens between a question and its answer. */
+  function server(last, meanwhile) {
+    const request = async ({ before, limit }) => {
+      const end = Math.min(before - 1, last);
+      const page = messages(Math.max(1, end - limit + 1), end);
+      meanwhile();
+      return { messages: page, has_more: page[0].seq > 1 };
+    };
+    return { losses: 0, request };
+  }
+
+  it('misses nothing that comes to the end of the room while a page is on its way', async () => {
+    const state = stateWith(messages(8, 17), { has_more: true });
+    state.following = false;
+    state.prepend(messages(3, 7), true);
+    const room = { name: 'general', state, paging: false };
+    assert.equal(await loadNewer(server(17, () => state.apply(18, message(18))), room), true);
+    assert.equal(state.heldUpTo, 17);
+    assert.equal(await loadNewer(server(18, () => undefined), room), true);
     assert.deepEqual(seqs(state), [9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
     assert.equal(state.heldUpTo, null);
   });

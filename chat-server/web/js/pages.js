@@ -35,7 +35,8 @@ export function loadNewer(connection, room) {
   const from = room.state.heldUpTo;
   if (from === null) return Promise.resolve(false);
   return alone(room, async () => {
-    const upTo = from + NEWER_PAGE_NUMBERS;
+    // Not beyond the room's end: what comes there meanwhile may be missing in the page and is not held either.
+    const upTo = Math.min(from + NEWER_PAGE_NUMBERS, room.state.lastSeq ?? from);
     /** @type {Message[]} */
     let messages = [];
     for (let before = upTo + 1; before > from + 1; ) {
