@@ -153,11 +153,11 @@ pub fn commit_batch<R: Repository + ?Sized>(
             other => Ok(other),
         })
         .collect::<Result<_, RepositoryError>>()?;
-    let ids = batch.write(repository)?;
+    let numbers = batch.write(repository)?;
     applied
         .into_iter()
         .map(|applied| match applied {
-            Ok(applied) => batch.finish(repository, applied, &ids).map(Ok),
+            Ok(applied) => batch.finish(repository, applied, &numbers).map(Ok),
             Err(error) => Ok(Err(error)),
         })
         .collect()

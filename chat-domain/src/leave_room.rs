@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::batch::{Applied, Batch, Command, CommandError, Outcome, commit_one};
 use crate::{
-    AccessError, ControlAction, Message, MessageKind, Repository, RepositoryError, RoomId, Timestamp, UserId,
-    access_room,
+    AccessError, ControlAction, ControlSeq, Message, MessageKind, Repository, RepositoryError, RoomId,
+    Timestamp, UserId, access_room,
 };
 
 /// Who leaves which room.
@@ -24,6 +24,8 @@ pub struct RoomLeft {
     pub members: i64,
     /// The message that announces it, where the room writes one.
     pub message: Option<Message>,
+    /// The entry of the control log that says so.
+    pub control_seq: ControlSeq,
 }
 
 /// Why a membership did not end.
@@ -66,6 +68,6 @@ pub(crate) fn apply(batch: &mut Batch, request: &LeaveRoom) -> Result<Applied, L
         let body = "left the room".to_owned();
         batch.add_message(room_id, &member.user.summary, MessageKind::Leave, body, None)
     });
-    batch.add_control(ControlAction::MemberLeft { room_id, user_id });
-    Ok(Applied::Left { members, message: message.flatten() })
+    let entry = batch.add_control(ControlAction::MemberLeft { room_id, user_id });
+    Ok(Applied::Left { members, message: message.flatten(), entry })
 }

@@ -133,6 +133,21 @@ impl<P: OfUser + Clone> PresenceBoard<P> {
         Some(PresenceChange { room_id, user: entry.user, at: now, left: Some(reason) })
     }
 
+    /// So many connections of somebody ended with their membership. Gone from the room at once if that were all, while
+    /// one that has entered with a new membership stays; no connection at all ends what is left of a grace period.
+    pub fn leave(
+        &mut self,
+        room_id: RoomId,
+        user_id: UserId,
+        connections: u32,
+        reason: LeaveReason,
+        now: Timestamp,
+    ) -> Option<PresenceChange<P>> {
+        let entry = self.rooms.get_mut(&room_id)?.get_mut(&user_id)?;
+        entry.connections = entry.connections.saturating_sub(connections);
+        if entry.connections > 0 { None } else { self.remove(room_id, user_id, reason, now) }
+    }
+
     /// Everybody who is present, in whichever rooms.
     pub fn present(&self) -> impl Iterator<Item = (RoomId, UserId)> {
         self.rooms.iter().flat_map(|(&room_id, people)| people.keys().map(move |&user_id| (room_id, user_id)))
@@ -277,6 +292,21 @@ mod tests {
         board.exit(ROOM, ann().id, at(1));
         assert!(board.remove(ROOM, ann().id, LeaveReason::Left, at(2)).is_some());
         assert!(board.remove(ROOM, ann().id, LeaveReason::Left, at(2)).is_none());
+        assert_eq!(board.sweep(at(60_000)), []);
+    }
+
+    #[test]
+    fn whoever_is_back_before_all_old_connections_ended_stays() {
+        let mut board = PresenceBoard::default();
+        for ms in 0..3 {
+            board.enter(ROOM, &ann(), at(ms));
+        }
+        assert!(board.leave(ROOM, ann().id, 0, LeaveReason::Left, at(3)).is_none());
+        assert!(board.leave(ROOM, ann().id, 2, LeaveReason::Left, at(4)).is_none());
+        assert!(board.is_present(ROOM, ann().id));
+        board.exit(ROOM, ann().id, at(5));
+        let gone = board.leave(ROOM, ann().id, 0, LeaveReason::Left, at(6)).unwrap();
+        assert_eq!(gone.left, Some(LeaveReason::Left), "at once, and not after the grace period");
         assert_eq!(board.sweep(at(60_000)), []);
     }
 }

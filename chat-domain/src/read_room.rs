@@ -10,7 +10,8 @@ use crate::history::{Page, Position, fitting};
 use crate::limits::{PAGE_MESSAGES_DEFAULT, PARTICIPANTS_LISTED_MAX, RESUME_CHANGES_MAX, usize_of};
 use crate::participant::ListedParticipant;
 use crate::{
-    AccessError, Message, Repository, RepositoryError, Room, RoomId, Seq, Timestamp, UserId, access_room,
+    AccessError, ControlSeq, Message, Repository, RepositoryError, Room, RoomId, Seq, Timestamp, UserId,
+    access_room,
 };
 
 /// Members that are asked for at once, at most.
@@ -41,6 +42,8 @@ pub struct RoomSnapshot {
     pub room: Room,
     /// The epoch of the numbers.
     pub epoch: String,
+    /// The last entry of the control log: a membership that ended with a later one has not ended here.
+    pub control_seq: ControlSeq,
     /// The participants that the store knows, a bounded number of them.
     pub participants: Arc<[ListedParticipant]>,
     /// After a resume what changed since, ascending by `changed_seq`; else the last messages, ascending by `seq`.
@@ -176,6 +179,7 @@ pub fn read_room_together<R: Repository + ?Sized>(
 /// What everybody sees of a room.
 struct Common<'r> {
     room: &'r Room,
+    control_seq: ControlSeq,
     participants: Arc<[ListedParticipant]>,
     kept: &'r mut KeptRoom,
 }
@@ -187,7 +191,7 @@ impl<'r> Common<'r> {
         room: &'r Room,
         kept: &'r mut KeptRoom,
     ) -> Result<Self, RepositoryError> {
-        let epoch = repository.epoch()?;
+        let (epoch, control_seq) = (repository.epoch()?, repository.last_control_seq()?);
         if kept.epoch != epoch {
             *kept = KeptRoom { epoch, ..KeptRoom::default() };
         }
@@ -205,7 +209,7 @@ impl<'r> Common<'r> {
         };
         let participants = Arc::clone(&list.list);
         kept.participants = Some(list);
-        Ok(Self { room, participants, kept })
+        Ok(Self { room, control_seq, participants, kept })
     }
 
     /// With what changed since a position, or the last page.
@@ -214,7 +218,7 @@ impl<'r> Common<'r> {
         repository: &mut R,
         position: &Option<Position>,
     ) -> Result<RoomSnapshot, RepositoryError> {
-        let Self { room, participants, kept } = self;
+        let Self { room, control_seq, participants, kept } = self;
         let read = match kept.pages.get(position) {
             Some(read) => read.clone(),
             None => {
@@ -228,7 +232,8 @@ impl<'r> Common<'r> {
         };
         let ReadPage { page: Page { messages, has_more }, is_reset } = read;
         let (room, epoch, participants) = ((*room).clone(), kept.epoch.clone(), Arc::clone(participants));
-        Ok(RoomSnapshot { room, epoch, participants, messages, has_more, reset: is_reset })
+        let control_seq = *control_seq;
+        Ok(RoomSnapshot { room, epoch, control_seq, participants, messages, has_more, reset: is_reset })
     }
 }
 

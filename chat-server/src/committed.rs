@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_domain::{
-    Command, CommandError, LeaveReason, Message, Outcome, RepositoryError, RoomId, RoomName, Seq, Timestamp,
-    UserId,
+    Command, CommandError, ControlSeq, LeaveRoom, Message, Outcome, RepositoryError, RoomId, RoomName, Seq,
+    Timestamp, UserId,
 };
 use chat_protocol::ServerEvent;
 use chat_protocol::events::{Ack, NewMessage, RoomLeft, RoomLeftReason};
@@ -17,7 +17,7 @@ use crate::failure::{Failure, note_store_works};
 use crate::frame;
 use crate::node::Node;
 use crate::node::metrics::StoreRead;
-use crate::shard::inbox::{RoomFrames, ShardEvent};
+use crate::shard::inbox::{RoomFrames, ShardEvent, Unsubscribe};
 use crate::store_access::Ticket;
 use crate::survive::survive_now;
 
@@ -64,8 +64,8 @@ impl<S: Transactions> Committed<S> {
             self.answer(ticket, result, &mut report);
         }
         self.hand_out(report, credit);
-        for (room_id, user_id) in left {
-            end_membership(&self.node, room_id, user_id, RoomLeftReason::Left);
+        for ended in left {
+            ended.tell(&self.node);
         }
     }
 }
@@ -130,7 +130,7 @@ impl<S: Transactions> Committed<S> {
         command: &Command,
         outcome: &Outcome,
         report: &mut Report,
-        left: &mut Vec<(RoomId, UserId)>,
+        left: &mut Vec<EndedMembership>,
     ) {
         match (command, outcome) {
             (_, Outcome::RoomJoined(joined)) => {
@@ -138,7 +138,8 @@ impl<S: Transactions> Committed<S> {
             }
             (Command::LeaveRoom(leave), Outcome::RoomLeft(gone)) => {
                 self.node.directory.set_members(leave.room_id, gone.members);
-                left.push((leave.room_id, leave.user_id));
+                let LeaveRoom { room_id, user_id } = *leave;
+                left.push(EndedMembership { room_id, user_id, control_seq: gone.control_seq });
             }
             _ => {}
         }
@@ -241,7 +242,8 @@ impl<S: Transactions> Committed<S> {
             return;
         }
         note_store_works();
-        let newest: BTreeMap<RoomId, Seq> = batch
+        // The last one collected of a room counts, which is its first one in the batch.
+        let first: BTreeMap<RoomId, Seq> = batch
             .iter()
             .filter_map(|completed| news(completed.result.as_ref().ok()?))
             .map(|message| (message.room_id, message.changed_seq))
@@ -249,8 +251,13 @@ impl<S: Transactions> Committed<S> {
             .collect();
         for (room_id, told) in self.node.tops.take_doubtful() {
             // What this batch itself stored comes with the batch.
-            let before = newest.get(&room_id).copied();
-            for message in self.changes(room_id, told) {
+            let before = first.get(&room_id).copied();
+            let changes = self.changes(room_id, told);
+            if u32::try_from(changes.len()).is_ok_and(|read| read >= HEALED_MAX) {
+                // There may be more, and nobody would see the hole before the next message.
+                self.node.tops.doubt(room_id);
+            }
+            for message in changes {
                 if before.is_none_or(|before| message.changed_seq < before) {
                     report.add(&self.node, message);
                 }
@@ -279,24 +286,43 @@ fn numbering(command: &Command) -> Option<RoomId> {
     }
 }
 
-/// Ends what a person hears of a room, on all connections of this node.
-pub(crate) fn end_membership(node: &Node, room_id: RoomId, user_id: UserId, reason: RoomLeftReason) {
-    node.room_reads.note_ended();
-    let Some(room) = node.directory.name(room_id) else { return };
-    if let Some(user) = node.presence.user(room_id, user_id) {
-        node.stop_typing(room_id, &user);
-    }
-    node.presence.remove(room_id, user_id, LeaveReason::Left);
-    let frame = frame::of_event(&ServerEvent::RoomLeft(RoomLeft { room, reason }), None);
-    for inbox in node.inboxes.iter() {
-        let user_id = Some(user_id);
-        inbox.post(ShardEvent::Unsubscribe { room_id, user_id, frame: frame.clone() });
+/// A membership that ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EndedMembership {
+    pub(crate) room_id: RoomId,
+    pub(crate) user_id: UserId,
+    /// The entry of the control log that says so.
+    pub(crate) control_seq: ControlSeq,
+}
+
+impl EndedMembership {
+    /// Ends what the person hears of the room, on all connections of this node.
+    pub(crate) fn tell(self, node: &Node) {
+        let Self { room_id, user_id, control_seq } = self;
+        node.room_reads.note_ended();
+        let Some(room) = node.directory.name(room_id) else { return };
+        if let Some(user) = node.presence.user(room_id, user_id) {
+            node.stop_typing(room_id, &user);
+        }
+        node.unsubscribe(Unsubscribe {
+            room_id,
+            user_id: Some(user_id),
+            control_seq,
+            frame: frame::of_event(
+                &ServerEvent::RoomLeft(RoomLeft { room, reason: RoomLeftReason::Left }),
+                None,
+            ),
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chat_domain::{Body, MessageId, MessageKey, MessageKind, MessageSent, Repository, SendMessage};
+    use chat_domain::repository::Messages;
+    use chat_domain::{
+        Body, MemoryRepository, MessageId, MessageKey, MessageKind, MessageSent, Repository, SendMessage,
+        add_default_rooms,
+    };
 
     use super::*;
     use crate::defect::node;
@@ -312,6 +338,39 @@ mod tests {
             _: impl FnOnce(&mut dyn Repository) -> Result<T, E>,
         ) -> Result<T, E> {
             Err(RepositoryError::Unavailable("away".to_owned()).into())
+        }
+
+        fn write_retrying<T, E: From<RepositoryError>>(
+            &self,
+            _: impl FnMut(&mut dyn Repository) -> Result<T, E>,
+        ) -> Result<T, E> {
+            Err(RepositoryError::Unavailable("away".to_owned()).into())
+        }
+    }
+
+    /// A database in which a commit that seemed to fail has stored so many messages.
+    struct Longer(i64);
+
+    impl Transactions for Longer {
+        fn read<T, E: From<RepositoryError>>(
+            &self,
+            work: impl FnOnce(&mut dyn Repository) -> Result<T, E>,
+        ) -> Result<T, E> {
+            let mut repository = MemoryRepository::new("epoch");
+            let room_id = add_default_rooms(&mut repository, Timestamp::default()).unwrap()[0].id;
+            assert_eq!(room_id, ROOM);
+            let created_at = Timestamp::default();
+            let message = |seq| chat_domain::NewMessage {
+                room_id,
+                seq: Seq::new(seq),
+                user_id: None,
+                body: "hi".to_owned(),
+                kind: MessageKind::System,
+                created_at,
+                key: None,
+            };
+            repository.insert_messages(&(1..=self.0).map(message).collect::<Vec<_>>())?;
+            work(&mut repository)
         }
 
         fn write_retrying<T, E: From<RepositoryError>>(
@@ -343,6 +402,24 @@ mod tests {
             command: Command::SendMessage(command),
             result: Ok(Outcome::MessageSent(MessageSent { message, is_new: true })),
         }
+    }
+
+    #[test]
+    fn a_hole_that_is_filled_in_part_stays_in_doubt() {
+        let node = node();
+        let committed = Committed::new(Arc::clone(&node), Longer(i64::from(HEALED_MAX) + 1));
+        node.tops.see(ROOM, Seq::ZERO);
+        node.tops.doubt(ROOM);
+        let empty = || Completed {
+            ticket: Ticket::Nobody,
+            command: Command::RecordPresence(Vec::new()),
+            result: Ok(Outcome::Done),
+        };
+        committed.tell(vec![empty()], &Credit::of_nobody());
+        assert!(node.tops.has_doubts());
+        committed.tell(vec![empty()], &Credit::of_nobody());
+        assert!(!node.tops.has_doubts());
+        assert_eq!(node.tops.tell(ROOM, Seq::new(502), Seq::new(502)), None, "501 of 501 were told");
     }
 
     #[test]

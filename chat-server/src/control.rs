@@ -11,7 +11,7 @@ use chat_domain::{
 use chat_protocol::events::{RoomLeft, RoomLeftReason, UserJoined, UserLeft};
 use chat_protocol::{CloseCode, ServerEvent};
 
-use crate::committed::end_membership;
+use crate::committed::EndedMembership;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
@@ -19,11 +19,11 @@ use crate::node::metrics::StoreRead;
 use crate::node::presence::CHANGES_TOLD_MAX;
 use crate::person::Person;
 use crate::security_log;
-use crate::shard::inbox::ShardEvent;
+use crate::shard::inbox::{ShardEvent, Unsubscribe};
 use crate::store_access::Ticket;
 use crate::survive::survive_now;
 
-/// Entries of the control log read at once, at most; more are read the next time.
+/// Entries of the control log read at once, at most; more are read right after.
 const ENTRIES_MAX: u32 = 500;
 /// Rooms that a node knows, at most.
 pub(crate) const ROOMS_KNOWN_MAX: u32 = 10_000;
@@ -31,19 +31,26 @@ pub(crate) const ROOMS_KNOWN_MAX: u32 = 10_000;
 /// Obeys the control log from `seen` on, until the task is dropped.
 pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
     let poll = Duration::from_millis(node.timers.control_poll_ms);
-    let mut is_away = false;
+    let (mut is_away, mut has_more) = (false, false);
     loop {
-        // A poll is due; a change of this very process need not wait for it.
-        let _ = tokio::time::timeout(poll, node.control_changed.notified()).await;
+        if !has_more {
+            // A poll is due; a change of this very process need not wait for it.
+            let _ = tokio::time::timeout(poll, node.control_changed.notified()).await;
+        }
         match node.read(StoreRead::Control, move |repository| News::read(repository, seen)).await {
             Ok(news) => {
                 if std::mem::take(&mut is_away) {
                     tracing::info!("the control log is read again");
                 }
                 node.metrics.database(true);
-                seen = survive_now("the control log", || news.obey(&node)).flatten().unwrap_or(seen);
+                has_more = news.has_more;
+                match survive_now("the control log", || news.obey(&node)).flatten() {
+                    Some(last) => seen = last,
+                    None => has_more = false,
+                }
             }
             Err(Failure { message: why, .. }) => {
+                has_more = false;
                 node.metrics.database(false);
                 if !std::mem::replace(&mut is_away, true) {
                     tracing::warn!(why, "the control log can't be read");
@@ -56,10 +63,12 @@ pub(crate) async fn run_control_log(node: Arc<Node>, mut seen: ControlSeq) {
 /// What is new in the control log, with what is needed to obey it.
 struct News {
     entries: Vec<ControlEntry>,
+    /// Whether there may be more entries than were read.
+    has_more: bool,
     /// All rooms, if any of them appeared or went.
     rooms: Option<Vec<Room>>,
     /// Memberships that ended and are still ended: whoever is back by now is not thrown out.
-    ended: Vec<(RoomId, UserId)>,
+    ended: Vec<EndedMembership>,
 }
 
 impl News {
@@ -77,13 +86,14 @@ impl News {
                 Some(ControlAction::MemberLeft { room_id, user_id }) => {
                     let member = repository.find_members(&[(room_id, user_id)])?.pop().flatten();
                     if member.is_none_or(|member| member.participant.is_none()) {
-                        ended.push((room_id, user_id));
+                        ended.push(EndedMembership { room_id, user_id, control_seq: entry.seq });
                     }
                 }
                 _ => {}
             }
         }
-        Ok(Self { entries, rooms, ended })
+        let has_more = u32::try_from(entries.len()).is_ok_and(|read| read >= ENTRIES_MAX);
+        Ok(Self { entries, has_more, rooms, ended })
     }
 
     /// Does what the entries say; gives back the number of the last one.
@@ -92,10 +102,11 @@ impl News {
             node.directory.replace(rooms);
             node.broadcast_to_all(&ServerEvent::RoomsChanged {});
         }
-        for (room_id, user_id) in self.ended {
-            end_membership(node, room_id, user_id, RoomLeftReason::Left);
+        for ended in self.ended {
+            ended.tell(node);
         }
-        for action in self.entries.iter().filter_map(|entry| entry.action) {
+        for entry in &self.entries {
+            let Some(action) = entry.action else { continue };
             tracing::debug!(action = action.name(), "control log");
             match action {
                 ControlAction::SessionClosed { user_id, session_id } => {
@@ -103,7 +114,7 @@ impl News {
                 }
                 ControlAction::SessionsClosed { user_id } => close(node, user_id, None, CloseCode::SignedOut),
                 ControlAction::UserDisabled { user_id } => close(node, user_id, None, CloseCode::Disabled),
-                ControlAction::RoomArchived { room_id } => archive(node, room_id),
+                ControlAction::RoomArchived { room_id } => archive(node, room_id, entry.seq),
                 ControlAction::UserEnabled { .. }
                 | ControlAction::RoomAdded { .. }
                 | ControlAction::MemberLeft { .. } => {}
@@ -126,14 +137,16 @@ fn close(node: &Node, user_id: UserId, session_id: Option<SessionId>, code: Clos
     security_log::revoked(user_id, code, closed);
 }
 
-fn archive(node: &Node, room_id: RoomId) {
+fn archive(node: &Node, room_id: RoomId, control_seq: ControlSeq) {
     let Some(room) = node.directory.name(room_id) else { return };
     node.presence.forget(room_id);
     let event = ServerEvent::RoomLeft(RoomLeft { room, reason: RoomLeftReason::Archived });
-    let frame = frame::of_event(&event, None);
-    for inbox in node.inboxes.iter() {
-        inbox.post(ShardEvent::Unsubscribe { room_id, user_id: None, frame: frame.clone() });
-    }
+    node.unsubscribe(Unsubscribe {
+        room_id,
+        user_id: None,
+        control_seq,
+        frame: frame::of_event(&event, None),
+    });
 }
 
 /// Tells presence and ends typing, until the task is dropped.
@@ -147,6 +160,7 @@ pub(crate) async fn run_ephemeral(node: Arc<Node>) {
             for (room_id, changes) in node.presence.take_untold() {
                 tell_presence(&node, room_id, changes);
             }
+            tell_dropped_presence(&node);
         });
     }
 }
@@ -155,7 +169,7 @@ fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Perso
     if changes.len() > CHANGES_TOLD_MAX {
         let Some(frame) = node.presence_frame(room_id) else { return };
         for inbox in node.inboxes.iter() {
-            inbox.post_ephemeral(ShardEvent::Ephemeral { room_id, frame: frame.clone(), except: None });
+            inbox.post_ephemeral(room_id, frame.clone(), None);
         }
         return;
     }
@@ -170,6 +184,16 @@ fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Perso
             }
         };
         node.broadcast_ephemeral(room_id, &event, user_id);
+    }
+}
+
+/// Tells the presence in the rooms afresh of which a shard had to drop something.
+fn tell_dropped_presence(node: &Node) {
+    for inbox in node.inboxes.iter() {
+        for room_id in inbox.take_dropped() {
+            let Some(frame) = node.presence_frame(room_id) else { continue };
+            inbox.post_ephemeral(room_id, frame, None);
+        }
     }
 }
 
@@ -197,5 +221,31 @@ pub(crate) async fn run_upkeep(node: Arc<Node>) {
             // An empty commit: when it succeeds, the doubts are cleared with it.
             let _ = store.submit(Command::RecordPresence(Vec::new()), Ticket::Nobody);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::defect::node;
+
+    #[test]
+    fn a_room_of_which_a_shard_dropped_something_is_told_its_presence_afresh() {
+        let (node, room_id) = (node(), RoomId::new(1));
+        let inbox = &node.inboxes[0];
+        let fill = || inbox.post_ephemeral(room_id, Bytes::new(), None);
+        while inbox.take_dropped().is_empty() {
+            fill();
+        }
+        tell_dropped_presence(&node);
+        assert_eq!(inbox.take_dropped().len(), 0, "what was taken is not dropped any more");
+        fill();
+        inbox.take();
+        tell_dropped_presence(&node);
+        tell_dropped_presence(&node);
+        let told = inbox.take();
+        assert!(matches!(told[..], [ShardEvent::Ephemeral { except: None, .. }]), "{told:?}");
     }
 }

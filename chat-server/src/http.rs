@@ -34,9 +34,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::connection::socket::Stream;
 use crate::failure::Failure;
-use crate::node::Node;
 use crate::node::metrics::Transport;
 use crate::node::rates::Arrival;
+use crate::node::{Node, RequestUnderWay};
 use crate::shard::Shard;
 use crate::survive::survive;
 
@@ -67,6 +67,7 @@ pub(crate) async fn serve<S: Stream>(shard: Rc<Shard<S::Writer>>, stream: S, pee
     let service = service_fn(move |request| {
         let shard = Rc::clone(&shard);
         async move {
+            let _under_way = RequestUnderWay::begin(&shard.node);
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let address = address::client(request.headers(), peer, &shard.node.trusted_proxies);
             let handled = survive("a request", route::<S>(&shard, request, peer)).await;
@@ -131,9 +132,17 @@ async fn route<S: Stream>(
     }
 }
 
-/// Whether a request to a path asks the database, and counts in no rate of its own.
+/// Whether a request to a path asks the database before it counts in a rate of its own.
 fn asks_the_database(path: &str) -> bool {
-    matches!(path, "/readyz" | "/chat" | "/api/v1/logout" | "/api/v1/sessions" | "/api/v1/sessions/revoke")
+    matches!(
+        path,
+        "/readyz"
+            | "/chat"
+            | "/api/v1/logout"
+            | "/api/v1/password"
+            | "/api/v1/sessions"
+            | "/api/v1/sessions/revoke"
+    )
 }
 
 /// Counts a refusal, and logs it where it concerns security.

@@ -42,7 +42,7 @@ use crate::origins::Origins;
 use crate::passwords::Passwords;
 use crate::random::Chance;
 use crate::security_log::RefusalLog;
-use crate::shard::inbox::{Inbox, ShardEvent};
+use crate::shard::inbox::{Inbox, ShardEvent, Unsubscribe};
 use crate::store_access::{StoreAccess, Ticket};
 
 /// People in a room for whose write-out other rooms don't wait: it takes a millisecond, and more.
@@ -84,6 +84,8 @@ pub(crate) struct Node {
     pub(crate) control_changed: Notify,
     /// Open WebSockets, signed in or not; see [`SocketPlace`].
     pub(crate) sockets: AtomicUsize,
+    /// How many plain requests are under way.
+    pub(crate) requests: AtomicUsize,
     /// Open plain HTTP connections.
     pub(crate) visitors: Arc<Visitors>,
     /// Set when the server goes away.
@@ -108,12 +110,28 @@ impl Drop for SocketPlace {
     }
 }
 
+/// A plain request that is being handled; counted until it is dropped.
+pub(crate) struct RequestUnderWay(Arc<Node>);
+
+impl RequestUnderWay {
+    pub(crate) fn begin(node: &Arc<Node>) -> Self {
+        node.requests.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(node))
+    }
+}
+
+impl Drop for RequestUnderWay {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Node {
-    /// Waits until no WebSocket is left, but not for ever.
+    /// Waits until no WebSocket is left and no request is under way, but not for ever.
     pub(crate) async fn drained(&self) {
         let all_gone = async {
             let mut ticks = tokio::time::interval(Duration::from_millis(self.timers.tick_ms));
-            while self.sockets.load(Ordering::Relaxed) > 0 {
+            while self.sockets.load(Ordering::Relaxed) + self.requests.load(Ordering::Relaxed) > 0 {
                 ticks.tick().await;
             }
         };
@@ -196,11 +214,14 @@ impl Node {
     pub(crate) fn broadcast_ephemeral(&self, room_id: RoomId, event: &ServerEvent, except: UserId) {
         let frame = frame::of_event(event, None);
         for inbox in self.inboxes.iter() {
-            inbox.post_ephemeral(ShardEvent::Ephemeral {
-                room_id,
-                frame: frame.clone(),
-                except: Some(except),
-            });
+            inbox.post_ephemeral(room_id, frame.clone(), Some(except));
+        }
+    }
+
+    /// Ends what somebody (or everybody) hears of a room.
+    pub(crate) fn unsubscribe(&self, whom: Unsubscribe) {
+        for inbox in self.inboxes.iter() {
+            inbox.post(ShardEvent::Unsubscribe(whom.clone()));
         }
     }
 

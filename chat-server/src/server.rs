@@ -276,6 +276,7 @@ pub(crate) fn new_node(config: &Config, foundation: Foundation) -> Result<Node, 
         store: OnceLock::new(),
         control_changed: tokio::sync::Notify::new(),
         sockets: AtomicUsize::new(0),
+        requests: AtomicUsize::new(0),
         visitors: Arc::default(),
         is_draining: AtomicBool::new(false),
     })

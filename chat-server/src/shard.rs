@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use chat_domain::{Command, RoomId, Seq, Timestamp};
+use chat_domain::{Command, RoomId, Timestamp};
 use chat_protocol::{CloseCode, ErrorCode, ServerEvent};
 use slab::Slab;
 use tokio::sync::Notify;
@@ -35,7 +35,7 @@ use crate::shard::inbox::Inbox;
 use crate::shard::later::Later;
 use crate::shard::requests::Requests;
 use crate::shard::rooms::Rooms;
-use crate::shard::state::{Connection, Identity, Lifecycle, Touched};
+use crate::shard::state::{Connection, Identity, Lifecycle, Moment, Touched};
 use crate::store_access::Ticket;
 
 /// Bytes that one read of a socket brings, at most.
@@ -201,11 +201,11 @@ impl<W: SocketWriter> Shard<W> {
         &self,
         key: ConnectionKey,
         room_id: RoomId,
-        last_seq: Seq,
+        shown: Moment,
         answer: Bytes,
     ) -> Result<(), Gone> {
         let name = self.node.directory.name(room_id);
-        self.with(key, |connection| connection.go_live(room_id, last_seq, answer, name))?;
+        self.with(key, |connection| connection.go_live(room_id, shown, answer, name))?;
         self.touch(key.slot);
         Ok(())
     }
@@ -222,7 +222,8 @@ impl<W: SocketWriter> Shard<W> {
 
     /// Gives a join up: a connection that was not live in the room is not subscribed any more.
     pub(crate) fn give_up_join(&self, key: ConnectionKey, room_id: RoomId) {
-        if self.with(key, |connection| connection.give_up_join(room_id)) == Ok(true) {
+        let name = self.node.directory.name(room_id);
+        if self.with(key, |connection| connection.give_up_join(room_id, name)) == Ok(true) {
             self.rooms.borrow_mut().remove(room_id, key.slot);
         }
     }

@@ -9,8 +9,8 @@ use crate::mark_read::ReadMarked;
 use crate::repository::RoomCounters;
 use crate::send_message::MessageSent;
 use crate::{
-    ControlAction, Member, Message, MessageId, MessageKey, MessageKind, NewMessage, Participant, Repository,
-    RepositoryError, Room, RoomId, Seq, Timestamp, UserId, UserSummary,
+    ControlAction, ControlSeq, Member, Message, MessageId, MessageKey, MessageKind, NewMessage, Participant,
+    Repository, RepositoryError, Room, RoomId, Seq, Timestamp, UserId, UserSummary,
 };
 
 /// What a command decided before anything was written. Messages are named by their place in the batch.
@@ -25,7 +25,7 @@ pub(crate) enum Applied {
     /// Somebody became a member.
     Joined { participant: Participant, members: i64, message: Option<Pending> },
     /// Somebody ceased to be a member.
-    Left { members: i64, message: Option<Pending> },
+    Left { members: i64, message: Option<Pending>, entry: PendingEntry },
     /// A read position moved.
     Read { room_id: RoomId, user_id: UserId, read_seq: Seq },
 }
@@ -35,6 +35,16 @@ pub(crate) enum Applied {
 pub(crate) struct Pending {
     index: usize,
     author: UserSummary,
+}
+
+/// An entry of the control log, by its place in this batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PendingEntry(usize);
+
+/// The numbers that a batch got when it was written.
+pub(super) struct Numbers {
+    messages: Vec<MessageId>,
+    control: Vec<ControlSeq>,
 }
 
 /// What was sent with a key.
@@ -201,15 +211,16 @@ impl Batch {
     }
 
     /// Keeps an entry for the control log.
-    pub(crate) fn add_control(&mut self, action: ControlAction) {
+    pub(crate) fn add_control(&mut self, action: ControlAction) -> PendingEntry {
         self.control.push(action);
+        PendingEntry(self.control.len() - 1)
     }
 
     pub(super) fn write<R: Repository + ?Sized>(
         &self,
         repository: &mut R,
-    ) -> Result<Vec<MessageId>, RepositoryError> {
-        let ids =
+    ) -> Result<Numbers, RepositoryError> {
+        let messages =
             if self.messages.is_empty() { Vec::new() } else { repository.insert_messages(&self.messages)? };
         if !self.touched_rooms.is_empty() {
             let counters: Vec<RoomCounters> = self
@@ -221,10 +232,12 @@ impl Batch {
             repository.set_room_counters(&counters)?;
         }
         self.write_memberships(repository)?;
-        for action in &self.control {
-            repository.append_control(action, self.now)?;
-        }
-        Ok(ids)
+        let control = self
+            .control
+            .iter()
+            .map(|action| repository.append_control(action, self.now))
+            .collect::<Result<_, _>>()?;
+        Ok(Numbers { messages, control })
     }
 
     /// Writes each touched membership once, by what it was and what it is.
@@ -253,25 +266,28 @@ impl Batch {
         &self,
         repository: &mut R,
         applied: Applied,
-        ids: &[MessageId],
+        numbers: &Numbers,
     ) -> Result<Outcome, RepositoryError> {
         Ok(match applied {
             Applied::Known(outcome) => outcome,
             Applied::Sent(pending) => {
-                Outcome::MessageSent(MessageSent { message: self.stored(&pending, ids)?, is_new: true })
+                Outcome::MessageSent(MessageSent { message: self.stored(&pending, numbers)?, is_new: true })
             }
             Applied::SentAgain(pending) => {
-                Outcome::MessageSent(MessageSent { message: self.stored(&pending, ids)?, is_new: false })
+                Outcome::MessageSent(MessageSent { message: self.stored(&pending, numbers)?, is_new: false })
             }
             Applied::Joined { participant, members, message } => Outcome::RoomJoined(RoomJoined {
                 participant,
                 members,
                 is_new: true,
-                message: message.map(|pending| self.stored(&pending, ids)).transpose()?,
+                message: message.map(|pending| self.stored(&pending, numbers)).transpose()?,
             }),
-            Applied::Left { members, message } => Outcome::RoomLeft(RoomLeft {
+            Applied::Left { members, message, entry: PendingEntry(index) } => Outcome::RoomLeft(RoomLeft {
                 members,
-                message: message.map(|pending| self.stored(&pending, ids)).transpose()?,
+                message: message.map(|pending| self.stored(&pending, numbers)).transpose()?,
+                control_seq: *numbers.control.get(index).ok_or_else(|| {
+                    RepositoryError::Internal("an entry of the control log has no number".to_owned())
+                })?,
             }),
             Applied::Read { room_id, user_id, read_seq } => {
                 let unread =
@@ -282,8 +298,9 @@ impl Batch {
     }
 
     /// A message of this batch with the id it got.
-    fn stored(&self, pending: &Pending, ids: &[MessageId]) -> Result<Message, RepositoryError> {
-        let (Some(new), Some(&id)) = (self.messages.get(pending.index), ids.get(pending.index)) else {
+    fn stored(&self, pending: &Pending, numbers: &Numbers) -> Result<Message, RepositoryError> {
+        let (Some(new), Some(&id)) = (self.messages.get(pending.index), numbers.messages.get(pending.index))
+        else {
             return Err(RepositoryError::Internal("the store gave fewer ids than messages".to_owned()));
         };
         Ok(Message {

@@ -105,11 +105,10 @@ async fn first_frames<R: AsyncRead + Unpin, W: SocketWriter>(
             Ok(Request { id, .. }) => {
                 (id, Failure::new(ErrorCode::Unauthenticated, "sign in first: connect {token}"))
             }
-            Err(bad) => {
-                reader.count_nuisance()?;
-                (bad.id, Failure::new(bad.code, bad.message))
-            }
+            Err(bad) => (bad.id, Failure::new(bad.code, bad.message)),
         };
+        // Nobody is signed in whose rate it would count in.
+        reader.count_nuisance()?;
         let answered = reader.shard.refuse(reader.key, id.as_deref(), failure);
         answered.map_err(|Gone| None)?;
     }

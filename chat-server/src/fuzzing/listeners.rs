@@ -10,6 +10,7 @@ use super::Chat;
 use super::store::MemoryStore;
 use super::stream::{Wire, connection};
 use crate::committed::Committed;
+use crate::shard::state::Moment;
 use crate::store_access::Ticket;
 
 /// The room in which they are.
@@ -33,7 +34,8 @@ impl Listeners {
             let (key, _) = chat.shard.open(stream, node.clock.now());
             let is_open = chat.shard.hold_back(key, message.room_id);
             is_open.expect("an open connection");
-            let is_open = chat.shard.go_live(key, message.room_id, message.seq, "".into());
+            let shown = Moment { seq: message.seq, ..Moment::default() };
+            let is_open = chat.shard.go_live(key, message.room_id, shown, "".into());
             is_open.expect("an open connection");
             wires.push(wire);
         }

@@ -19,6 +19,7 @@ use crate::node::rates::Act;
 use crate::node::room_reads::RoomRead;
 use crate::person::Person;
 use crate::shard::ConnectionKey;
+use crate::shard::state::Moment;
 
 /// How often a join is tried whose subscription was ended in the middle of it, by a leave on another device.
 const TRIES_MAX: u32 = 3;
@@ -30,8 +31,8 @@ pub(super) async fn handle<W: SocketWriter>(
 ) -> Answer {
     let Scope { shard, key } = scope;
     let user = shard.user(key)?;
-    let room_id = shard.node.directory.room(&event.room)?;
     shard.node.rates.take(Act::Join, user.id, shard.node.clock.now())?;
+    let room_id = shard.node.directory.room(&event.room)?;
     let rooms_max = usize::try_from(ROOMS_JOINED_MAX).unwrap_or(usize::MAX);
     if !shard.is_subscribed(key, room_id) && shard.subscriptions(key) >= rooms_max {
         let text = format!("this connection hears {ROOMS_JOINED_MAX} rooms, which is the limit");
@@ -88,7 +89,7 @@ fn answer<W: SocketWriter>(
     RoomRead { snapshot, people, messages }: &RoomRead,
 ) -> Result<(), Failure> {
     let node = &shard.node;
-    let (room_id, last_seq): (RoomId, _) = (snapshot.room.id, snapshot.room.last_seq);
+    let (room_id, last_seq) = (snapshot.room.id, snapshot.room.last_seq);
     node.directory.set_members(room_id, snapshot.room.members);
     node.tops.see(room_id, last_seq);
     if !shard.is_live(key, room_id) {
@@ -107,5 +108,6 @@ fn answer<W: SocketWriter>(
     });
     let participants = node.presence.list(room_id, people)?;
     let lists = [("participants", &participants), ("messages", messages)];
-    Ok(shard.go_live(key, room_id, last_seq, frame::of_event_with_lists(&event, id, &lists))?)
+    let shown = Moment { seq: last_seq, control_seq: snapshot.control_seq };
+    Ok(shard.go_live(key, room_id, shown, frame::of_event_with_lists(&event, id, &lists))?)
 }

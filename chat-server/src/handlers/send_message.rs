@@ -14,8 +14,8 @@ pub(super) fn handle<W: SocketWriter>(
 ) -> Answer {
     let Scope { shard, key } = scope;
     let user = shard.user(key)?;
-    let room_id = shard.node.directory.room(&event.room)?;
     shard.node.rates.take(Act::Message, user.id, shard.node.clock.now())?;
+    let room_id = shard.node.directory.room(&event.room)?;
     shard.node.stop_typing(room_id, &user);
     let command = SendMessage { user_id: user.id, room_id, body: event.body, key: event.key };
     shard.submit(key, id, Command::SendMessage(command))?;

@@ -32,8 +32,8 @@ pub(super) fn stop<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Answ
 fn door<W: SocketWriter>(scope: Scope<'_, W>, event: &Typing) -> Result<(RoomId, Person), Failure> {
     let user = scope.shard.user(scope.key)?;
     let node = &scope.shard.node;
-    let room_id = node.directory.room(&event.room)?;
     node.rates.take(Act::Typing, user.id, node.clock.now())?;
+    let room_id = node.directory.room(&event.room)?;
     if scope.shard.is_live(scope.key, room_id) {
         Ok((room_id, user))
     } else {

@@ -65,10 +65,10 @@ impl Presence {
         self.held().board.exit(room_id, user_id, self.clock.now());
     }
 
-    /// Somebody is no longer a member.
-    pub(crate) fn remove(&self, room_id: RoomId, user_id: UserId, reason: LeaveReason) {
+    /// So many connections of somebody ended with their membership.
+    pub(crate) fn leave(&self, room_id: RoomId, user_id: UserId, connections: u32) {
         let mut held = self.held();
-        let change = held.board.remove(room_id, user_id, reason, self.clock.now());
+        let change = held.board.leave(room_id, user_id, connections, LeaveReason::Left, self.clock.now());
         held.note(change, self.clock.wall());
     }
 

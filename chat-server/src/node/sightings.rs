@@ -21,6 +21,8 @@ pub(crate) struct Sightings {
 struct Held {
     /// When each was noted. What the database says of one may be older while the write is under way.
     noted: HashMap<SessionId, Timestamp>,
+    /// Until when none of a full number of them is to be forgotten.
+    full_until: Timestamp,
     /// What is yet to be written down.
     waiting: BTreeSet<SessionId>,
 }
@@ -45,8 +47,11 @@ impl Sightings {
             session.last_seen_at = at;
             return;
         }
-        if held.noted.len() >= REMEMBERED_MAX {
+        if held.noted.len() >= REMEMBERED_MAX && now >= held.full_until {
             held.noted.retain(|_, &mut at| is_lately(at));
+            // Not looked through again for each one that finds no place.
+            let oldest = held.noted.values().min().copied().unwrap_or(now);
+            held.full_until = oldest.plus_ms(self.touch_ms);
         }
         if held.noted.len() < REMEMBERED_MAX {
             held.noted.insert(session.id, now);

@@ -1,6 +1,6 @@
 //! The dispatcher: the one task of a shard that writes data frames.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -11,7 +11,8 @@ use chat_store::Audience;
 
 use crate::connection::socket::SocketWriter;
 use crate::failure::Failure;
-use crate::shard::inbox::{RoomFrames, ShardEvent};
+use crate::shard::inbox::{RoomFrames, ShardEvent, Unsubscribe};
+use crate::shard::later::Later;
 use crate::shard::outbox::{READ_BYTES_MAX, Written};
 use crate::shard::requests::Waiting;
 use crate::shard::state::{IN_FLIGHT_MAX, Lifecycle, Touched};
@@ -24,7 +25,9 @@ pub(super) const WRITES_PER_TURN: usize = 64;
 /// Runs the dispatcher of a shard until the thread ends.
 pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
     // What a panic leaves out is a hole in the numbers, which the clients see and fill.
-    while survive("the dispatcher", dispatch(&shard)).await.is_none() {}
+    while survive("the dispatcher", dispatch(&shard)).await.is_none() {
+        shard.list_again();
+    }
 }
 
 async fn dispatch<W: SocketWriter>(shard: &Rc<Shard<W>>) {
@@ -113,7 +116,7 @@ impl<W: SocketWriter> Shard<W> {
             ShardEvent::Close { address, code } => {
                 self.close(ConnectionKey { slot: address.slot, serial: address.serial }, code);
             }
-            ShardEvent::Unsubscribe { room_id, user_id, frame } => self.unsubscribe(room_id, user_id, &frame),
+            ShardEvent::Unsubscribe(whom) => self.unsubscribe(&whom),
             ShardEvent::Drain { spread_ms } => self.drain(spread_ms),
         }
     }
@@ -181,21 +184,29 @@ impl<W: SocketWriter> Shard<W> {
         }
     }
 
-    fn unsubscribe(&self, room_id: RoomId, user_id: Option<UserId>, frame: &Bytes) {
-        let slots = self.rooms.borrow().slots(room_id).to_vec();
+    fn unsubscribe(&self, Unsubscribe { room_id, user_id, control_seq, frame }: &Unsubscribe) {
+        let slots = self.rooms.borrow().slots(*room_id).to_vec();
+        // Whoever has no connection here may be within the grace period, which ends, too.
+        let mut left: BTreeMap<UserId, u32> = user_id.iter().map(|&user_id| (user_id, 0)).collect();
         for slot in slots {
             let removed = self.connections.borrow_mut().get_mut(slot).and_then(|connection| {
                 let own = connection.identity.as_ref().map(|identity| identity.user.id);
-                if user_id.is_some() && own != user_id {
+                if user_id.is_some() && own != *user_id {
                     return None;
                 }
-                connection.subscriptions.retain(|subscription| subscription.room_id != room_id);
+                let was_present = connection.unsubscribe(*room_id, *control_seq)?;
+                if let (true, Some(own)) = (was_present, own) {
+                    *left.entry(own).or_default() += 1;
+                }
                 Some(ConnectionKey { slot, serial: connection.serial })
             });
             if let Some(key) = removed {
-                self.rooms.borrow_mut().remove(room_id, slot);
+                self.rooms.borrow_mut().remove(*room_id, slot);
                 let _ = self.push(key, frame.clone());
             }
+        }
+        for (user_id, connections) in left {
+            self.node.presence.leave(*room_id, user_id, connections);
         }
     }
 
@@ -213,6 +224,22 @@ impl<W: SocketWriter> Shard<W> {
     /// Whether something waits to be written.
     fn has_touched(&self) -> bool {
         !self.now.borrow().is_empty() || !self.later.borrow().is_empty()
+    }
+
+    /// After a panic: puts those on the list whose turn was lost, but for the one that was being written to.
+    fn list_again(&self) {
+        let mut now = self.now.borrow_mut();
+        now.clear();
+        *self.later.borrow_mut() = Later::default();
+        for (slot, connection) in self.connections.borrow_mut().iter_mut() {
+            if connection.touched != Touched::No {
+                connection.touched = Touched::Now;
+                now.push(slot);
+            }
+        }
+        if let Some(inbox) = self.inbox() {
+            inbox.wake();
+        }
     }
 
     /// Visits each connection once that is to be written to in this turn, and lets the readers have theirs in between.

@@ -1,10 +1,10 @@
 //! What other threads post to a shard.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use chat_domain::{RoomId, Seq, UserId};
+use chat_domain::{ControlSeq, RoomId, Seq, UserId};
 use chat_protocol::CloseCode;
 use chat_protocol::events::Ack;
 use chat_store::{Audience, CreditShare};
@@ -26,6 +26,18 @@ pub(crate) struct RoomFrames {
     pub(crate) frames: Bytes,
 }
 
+/// Whom to tell nothing more of a room.
+#[derive(Debug, Clone)]
+pub(crate) struct Unsubscribe {
+    pub(crate) room_id: RoomId,
+    /// `None` for everybody.
+    pub(crate) user_id: Option<UserId>,
+    /// The entry of the control log that says so. Whoever entered with a snapshot that shows it is back, and stays.
+    pub(crate) control_seq: ControlSeq,
+    /// What they are told instead.
+    pub(crate) frame: Bytes,
+}
+
 /// Something for a shard to do.
 #[derive(Debug)]
 pub(crate) enum ShardEvent {
@@ -45,7 +57,7 @@ pub(crate) enum ShardEvent {
     /// A connection is to be closed.
     Close { address: ConnectionAddress, code: CloseCode },
     /// A person (or everybody) hears nothing more of a room.
-    Unsubscribe { room_id: RoomId, user_id: Option<UserId>, frame: Bytes },
+    Unsubscribe(Unsubscribe),
     /// The server goes away: every connection is told, and closed within the time.
     Drain { spread_ms: u64 },
 }
@@ -54,30 +66,52 @@ pub(crate) enum ShardEvent {
 /// others by [`EPHEMERAL_MAX`] and by the number of connections.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    events: Mutex<Vec<ShardEvent>>,
-    ephemeral: AtomicUsize,
+    held: Mutex<Held>,
     notify: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Held {
+    events: Vec<ShardEvent>,
+    /// How many of them are ephemeral.
+    ephemeral: usize,
+    /// The rooms of which something was dropped.
+    dropped: BTreeSet<RoomId>,
+}
+
 impl Inbox {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Posts something.
     pub(crate) fn post(&self, event: ShardEvent) {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.held().events.push(event);
         self.notify.notify_one();
     }
 
-    /// Posts something that may be lost; drops it if too much of that kind waits.
-    pub(crate) fn post_ephemeral(&self, event: ShardEvent) {
-        if self.ephemeral.fetch_add(1, Ordering::Relaxed) < EPHEMERAL_MAX {
-            self.post(event);
-        } else {
-            self.ephemeral.fetch_sub(1, Ordering::Relaxed);
+    /// Posts something that may be lost, for everybody in a room but one person. Drops it if too much of that kind
+    /// waits, and remembers the room.
+    pub(crate) fn post_ephemeral(&self, room_id: RoomId, frame: Bytes, except: Option<UserId>) {
+        let mut held = self.held();
+        if held.ephemeral >= EPHEMERAL_MAX {
+            held.dropped.insert(room_id);
+            return;
         }
+        held.ephemeral += 1;
+        held.events.push(ShardEvent::Ephemeral { room_id, frame, except });
+        drop(held);
+        self.notify.notify_one();
+    }
+
+    /// Takes the rooms of which something ephemeral was dropped.
+    pub(crate) fn take_dropped(&self) -> BTreeSet<RoomId> {
+        std::mem::take(&mut self.held().dropped)
     }
 
     /// How many events wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.held().events.len()
     }
 
     /// Wakes the dispatcher.
@@ -92,8 +126,31 @@ impl Inbox {
 
     /// Takes everything.
     pub(crate) fn take(&self) -> Vec<ShardEvent> {
-        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
-        self.ephemeral.store(0, Ordering::Relaxed);
-        events
+        let mut held = self.held();
+        held.ephemeral = 0;
+        std::mem::take(&mut held.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_too_much_waits_of_is_dropped_and_its_room_remembered() {
+        let (inbox, room) = (Inbox::default(), RoomId::new);
+        for _ in 0..EPHEMERAL_MAX {
+            inbox.post_ephemeral(room(1), Bytes::new(), None);
+        }
+        assert!(inbox.take_dropped().is_empty());
+        for room_id in [room(2), room(3), room(2)] {
+            inbox.post_ephemeral(room_id, Bytes::new(), None);
+        }
+        assert_eq!(inbox.waiting(), EPHEMERAL_MAX);
+        assert_eq!(inbox.take_dropped().into_iter().collect::<Vec<_>>(), [room(2), room(3)]);
+        assert_eq!(inbox.take().len(), EPHEMERAL_MAX);
+        inbox.post_ephemeral(room(2), Bytes::new(), None);
+        assert!(inbox.take_dropped().is_empty());
+        assert_eq!(inbox.waiting(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use chat_domain::{RoomId, RoomName, Seq, Session, Timestamp};
+use chat_domain::{ControlSeq, RoomId, RoomName, Seq, Session, Timestamp};
 use chat_protocol::ServerEvent;
 use chat_protocol::events::Changed;
 use tokio::sync::Notify;
@@ -48,14 +48,24 @@ pub(crate) enum Touched {
     Now,
 }
 
+/// The moment that a snapshot of a room shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The room's last change.
+    pub(crate) seq: Seq,
+    /// The last entry of the control log.
+    pub(crate) control_seq: ControlSeq,
+}
+
 /// A room that a connection hears.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) room_id: RoomId,
     /// Whether this connection counts in the room's presence.
     pub(crate) is_present: bool,
-    /// The number up to which the last snapshot told the room; a commit that it showed may arrive here after it.
-    told: Seq,
+    /// What the last snapshot showed: a commit in it may arrive here after it, and so may the end of a membership
+    /// before this one.
+    shown: Moment,
     /// What happens while a join is answered; `None` when the connection hears the room live.
     held: Option<Held>,
 }
@@ -137,7 +147,12 @@ impl<W> Connection<W> {
                 // Most are in few rooms: growing by doubling begins with four.
                 self.subscriptions.reserve_exact(1);
             }
-            self.subscriptions.push(Subscription { room_id, is_present: false, told: Seq::ZERO, held });
+            self.subscriptions.push(Subscription {
+                room_id,
+                is_present: false,
+                shown: Moment::default(),
+                held,
+            });
         }
     }
 
@@ -161,7 +176,7 @@ impl<W> Connection<W> {
     }
 
     /// Queues the answer to a join, then what was held back and is newer.
-    pub(crate) fn go_live(&mut self, room_id: RoomId, last_seq: Seq, answer: Bytes, name: Option<RoomName>) {
+    pub(crate) fn go_live(&mut self, room_id: RoomId, shown: Moment, answer: Bytes, name: Option<RoomName>) {
         if self.lifecycle != Lifecycle::Open {
             return;
         }
@@ -169,31 +184,44 @@ impl<W> Connection<W> {
         let Some(subscription) = self.subscription(room_id) else { return };
         let held = subscription.held.take().unwrap_or_default();
         subscription.is_present = true;
-        subscription.told = last_seq;
+        subscription.shown = shown;
+        self.release(held, shown, name);
+    }
+
+    /// Queues what was held back and is newer than what the client was shown.
+    fn release(&mut self, held: Held, shown: Moment, name: Option<RoomName>) {
         for (last, frames) in held.frames {
-            if last > last_seq {
+            if last > shown.seq {
                 self.outbox.push(frames);
             }
         }
-        if let (Some(seq), Some(room)) = (held.dropped.filter(|&seq| seq > last_seq), name) {
+        if let (Some(seq), Some(room)) = (held.dropped.filter(|&seq| seq > shown.seq), name) {
             // The number without the content: the client sees the hole and catches up.
             self.outbox.push(frame::of_event(&ServerEvent::Changed(Changed { room, seq }), None));
         }
     }
 
     /// Ends the holding back. Says whether the connection is not subscribed any more.
-    pub(crate) fn give_up_join(&mut self, room_id: RoomId) -> bool {
+    pub(crate) fn give_up_join(&mut self, room_id: RoomId, name: Option<RoomName>) -> bool {
         let Some(subscription) = self.subscription(room_id) else { return false };
         if subscription.is_present {
             // It heard the room before: what was held back is still owed to it.
-            let held = subscription.held.take().unwrap_or_default();
+            let (held, shown) = (subscription.held.take().unwrap_or_default(), subscription.shown);
             if self.lifecycle == Lifecycle::Open {
-                held.frames.into_iter().for_each(|(_, frames)| self.outbox.push(frames));
+                self.release(held, shown, name);
             }
             return false;
         }
         self.subscriptions.retain(|subscription| subscription.room_id != room_id);
         true
+    }
+
+    /// Ends the subscription of a membership that ended with this entry of the control log; one that a snapshot with
+    /// the entry gave is of a later membership, and stays. Says of a subscription that ended whether it was present.
+    pub(crate) fn unsubscribe(&mut self, room_id: RoomId, ended: ControlSeq) -> Option<bool> {
+        let is_meant = |held: &Subscription| held.room_id == room_id && held.shown.control_seq < ended;
+        let at = self.subscriptions.iter().position(is_meant)?;
+        Some(self.subscriptions.remove(at).is_present)
     }
 
     /// Whether the connection hears a room live.
@@ -216,7 +244,7 @@ impl<W> Connection<W> {
                 }
                 return true;
             }
-            Some(Subscription { told, .. }) if *told >= room.last => return true,
+            Some(Subscription { shown, .. }) if shown.seq >= room.last => return true,
             _ => {}
         }
         self.outbox.push_live(room.frames.clone())
@@ -257,6 +285,10 @@ mod tests {
         Connection::new(0, (), Rc::new(Notify::new()), Timestamp::from_unix_ms(0))
     }
 
+    fn at(seq: i64) -> Moment {
+        Moment { seq: Seq::new(seq), control_seq: ControlSeq::new(seq) }
+    }
+
     fn frames(seq: i64, bytes: usize) -> RoomFrames {
         {
             let (last, frames) = (Seq::new(seq), vec![b'x'; bytes].into());
@@ -269,14 +301,14 @@ mod tests {
         let mut connection = connection();
         connection.hold_back(ROOM_ID);
         assert!(connection.take_live(&frames(1, 100)));
-        assert!(connection.give_up_join(ROOM_ID), "it never was in the room");
+        assert!(connection.give_up_join(ROOM_ID, None), "it never was in the room");
         assert_eq!(connection.outbox.bytes(), 0);
 
         connection.hold_back(ROOM_ID);
-        connection.go_live(ROOM_ID, Seq::new(1), Bytes::new(), None);
+        connection.go_live(ROOM_ID, at(1), Bytes::new(), None);
         connection.hold_back(ROOM_ID);
         assert!(connection.take_live(&frames(2, 100)));
-        assert!(!connection.give_up_join(ROOM_ID), "it still hears the room");
+        assert!(!connection.give_up_join(ROOM_ID, None), "it still hears the room");
         assert_eq!(connection.outbox.bytes(), 100);
     }
 
@@ -290,8 +322,31 @@ mod tests {
             assert!(connection.take_live(&held));
         }
         let (answer, seq) = (Bytes::from_static(b"answer"), Seq::new(4));
-        connection.go_live(ROOM_ID, Seq::new(1), answer.clone(), Some(room.clone()));
-        let told = frame::of_event(&ServerEvent::Changed(Changed { room, seq }), None);
+        connection.go_live(ROOM_ID, at(1), answer.clone(), Some(room.clone()));
+        let told = frame::of_event(&ServerEvent::Changed(Changed { room: room.clone(), seq }), None);
         assert_eq!(connection.outbox.bytes(), answer.len() + 1_000 + told.len());
+
+        // The same is owed when a second join fails.
+        let before = connection.outbox.bytes();
+        connection.hold_back(ROOM_ID);
+        for held in [frames(5, 1_000), frames(6, HELD_BYTES_MAX)] {
+            assert!(connection.take_live(&held));
+        }
+        assert!(!connection.give_up_join(ROOM_ID, Some(room)));
+        assert_eq!(connection.outbox.bytes(), before + 1_000 + told.len());
+    }
+
+    #[test]
+    fn the_end_of_a_membership_ends_no_subscription_of_a_later_one() {
+        let mut connection = connection();
+        connection.hold_back(ROOM_ID);
+        assert_eq!(connection.unsubscribe(ROOM_ID, ControlSeq::new(1)), Some(false), "the join begins anew");
+        connection.hold_back(ROOM_ID);
+        connection.go_live(ROOM_ID, at(5), Bytes::new(), None);
+        assert_eq!(connection.unsubscribe(ROOM_ID, ControlSeq::new(5)), None);
+        connection.hold_back(ROOM_ID);
+        assert_eq!(connection.unsubscribe(ROOM_ID, ControlSeq::new(5)), None, "joined, and joining again");
+        assert_eq!(connection.unsubscribe(ROOM_ID, ControlSeq::new(6)), Some(true));
+        assert!(!connection.is_subscribed(ROOM_ID));
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::dispatcher::WRITES_PER_TURN;
 use super::inbox::{Inbox, RoomFrames, ShardEvent};
+use super::state::Moment;
 use super::{ConnectionKey, Shard, dispatcher};
 use crate::connection::socket::SocketWriter;
 use crate::defect::node;
@@ -33,10 +34,13 @@ struct Counting {
     bytes: Cell<usize>,
     /// Which of all writes its last one was.
     place: Cell<usize>,
+    /// Whether the next write panics.
+    has_defect: Cell<bool>,
 }
 
 impl SocketWriter for Counting {
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        assert!(!self.has_defect.take(), "a defect");
         let bytes = slices.iter().map(|slice| slice.len()).sum();
         self.writes.set(self.writes.get() + 1);
         self.bytes.set(self.bytes.get() + bytes);
@@ -83,7 +87,7 @@ impl Stage {
 
     fn join(&self, key: ConnectionKey, room_id: RoomId) {
         self.shard.hold_back(key, room_id).unwrap();
-        self.shard.go_live(key, room_id, Seq::ZERO, Bytes::from_static(b"joined")).unwrap();
+        self.shard.go_live(key, room_id, Moment::default(), Bytes::from_static(b"joined")).unwrap();
     }
 
     fn inbox(&self) -> &Inbox {
@@ -135,6 +139,20 @@ fn thirty_two_events_in_the_inbox_are_one_write_to_each_connection() {
     assert_eq!(stage.inbox().waiting(), 32);
     stage.run();
     assert_eq!(stage.written(), [(1, 320); 3]);
+}
+
+#[test]
+fn a_panic_while_one_is_written_to_costs_the_others_nothing() {
+    let stage = Stage::new(3);
+    let mut first = true;
+    stage.shard.inspect(|connection| connection.writer.has_defect.set(std::mem::take(&mut first)));
+    stage.inbox().post(commit(1));
+    stage.run();
+    assert_eq!(stage.written(), [(0, 0), (1, 10), (1, 10)]);
+    // Nothing of the one is lost: it goes out with what comes next.
+    stage.inbox().post(commit(2));
+    stage.run();
+    assert_eq!(stage.written(), [(1, 20), (1, 10), (1, 10)]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use chat_domain::limits::SESSIONS_PER_USER_MAX;
 use chat_domain::{
-    AddRoom, OpenSession, RepositoryError, RoomDescription, RoomName, Timestamp, TokenHash, Username,
+    AddRoom, ChangeUserError, ControlAction, OpenSession, RepositoryError, RoomDescription, RoomName,
+    Timestamp, TokenHash, Username,
 };
 use serde_json::json;
 
@@ -115,6 +116,32 @@ fn one_session_too_many_closes_the_connections_of_the_one_not_seen_longest() {
                 .unwrap();
             assert_eq!(oldest.closed().await, Some(4500));
             next.ask(json!({"type": "ping"})).await;
+        });
+    });
+}
+
+#[test]
+fn a_long_log_is_obeyed_without_waiting_in_between() {
+    on_each_backend(|database| {
+        run(async {
+            // The log is read when this server changed something itself, and not before.
+            let server = TestServer::start_with(database, |config| config.timers.control_poll_ms = 600_000);
+            let mut ann = Client::sign_up(&server, "ann").await;
+            let mut bob = Client::sign_up(&server, "bob").await;
+            let (store, name) = (server.store(), Username::new("ann").unwrap());
+            store
+                .write(|repository| {
+                    let user_id = repository.find_user_by_name(&name)?.unwrap().id();
+                    for _ in 0..1_200 {
+                        repository.append_control(&ControlAction::UserEnabled { user_id }, NOW)?;
+                    }
+                    chat_domain::sign_out_everywhere(repository, NOW, &name)
+                })
+                .map_err(|error: ChangeUserError| error)
+                .unwrap();
+            bob.join("general").await;
+            bob.ask(json!({"type": "leave_room", "room": "general"})).await;
+            assert_eq!(ann.closed().await, Some(4500));
         });
     });
 }

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::durability::pages;
@@ -118,6 +120,33 @@ fn two_hundred_connections_end_in_time_and_no_ack_is_lost() {
             let token = sign_in(process.address, "ann").await;
             pages::check(&mut Client::with_bearer(process.address, &token).await, &ledger).await;
         });
+    });
+}
+
+#[test]
+fn a_request_that_is_under_way_is_answered() {
+    run(async {
+        let database = Database::sqlite();
+        let process = start(&database);
+        let body = json!({"username": "nobody", "password": "password of nobody"}).to_string();
+        let mut stream = TcpStream::connect(process.address).await.unwrap();
+        let head = format!(
+            "POST /api/v1/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n",
+            process.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server asks for the body: the request is under way.
+        let mut answer = vec![0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut answer).await.unwrap();
+        process.signal("-TERM");
+        eventually("the drain", || process.log().contains("draining").then_some(()));
+        stream.write_all(body.as_bytes()).await.unwrap();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains("HTTP/1.1 401"), "{answer}");
+        assert_eq!(process.ended().0, Some(0));
     });
 }
 

@@ -1,6 +1,7 @@
 //! A lot of what is allowed once: bounded memory, and in the end a close code.
 
 use futures_util::future::join_all;
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -18,6 +19,7 @@ pub(super) async fn all(target: &Target) {
     tiny_fragments_end_at_the_size_of_a_message(target).await;
     pings_that_nobody_needs_end_with_1008(target).await;
     frames_that_nobody_can_read_end_with_1008(target).await;
+    tokens_of_nobody_end_with_1008(target).await;
     announced_lengths_cost_nothing(target).await;
     half_requests_cost_little(target).await;
 }
@@ -37,10 +39,26 @@ async fn tiny_fragments_end_at_the_size_of_a_message(target: &Target) {
 }
 
 async fn pings_that_nobody_needs_end_with_1008(target: &Target) {
-    let mut client = Client::with_bearer(target.address, &target.token).await;
+    let client = Client::with_bearer(target.address, &target.token).await;
+    flood_ends_with_1008(client, &frame(PING, b"ping")).await;
+}
+
+async fn frames_that_nobody_can_read_end_with_1008(target: &Target) {
+    let client = Client::with_bearer(target.address, &target.token).await;
+    flood_ends_with_1008(client, &frame(TEXT, b"?")).await;
+}
+
+/// Nobody is signed in on such a connection, in whose rate the questions for the tokens would count.
+async fn tokens_of_nobody_end_with_1008(target: &Target) {
+    let client = Client::open(target.address, &[]).await.unwrap();
+    let connect = json!({"type": "connect", "token": "t".repeat(43)}).to_string();
+    flood_ends_with_1008(client, &frame(TEXT, connect.as_bytes())).await;
+}
+
+/// Sends a frame again and again, and takes what comes: the server reads on only while its answers are read.
+async fn flood_ends_with_1008(mut client: Client, frame: &[u8]) {
     let (mut reader, mut writer) = tokio::io::split(client.socket.get_mut());
-    let flood = frame(PING, b"ping").repeat(FLOOD);
-    // The server reads on only while its pongs are read.
+    let flood = frame.repeat(FLOOD);
     let drain = async {
         let mut answer = Vec::new();
         let _ = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut answer).await;
@@ -49,20 +67,6 @@ async fn pings_that_nobody_needs_end_with_1008(target: &Target) {
     let (_, answer) = tokio::join!(writer.write_all(&flood), drain);
     let end = [0x88, 8, 0x03, 0xF0].iter().chain(b"policy").copied().collect::<Vec<u8>>();
     assert!(answer.ends_with(&end), "it ends with a close 1008: {:?}", answer.rchunks(16).next());
-}
-
-async fn frames_that_nobody_can_read_end_with_1008(target: &Target) {
-    let mut client = Client::with_bearer(target.address, &target.token).await;
-    let flood = frame(TEXT, b"?").repeat(FLOOD);
-    let stream = client.socket.get_mut();
-    let (mut reader, mut writer) = tokio::io::split(stream);
-    let drain = async {
-        let mut answer = Vec::new();
-        let _ = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut answer).await;
-        answer
-    };
-    let (_, answer) = tokio::join!(writer.write_all(&flood), drain);
-    assert!(answer.ends_with(b"policy"), "it ends with a close 1008: {:?}", answer.rchunks(16).next());
 }
 
 async fn announced_lengths_cost_nothing(target: &Target) {
