@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::limits::usize_of;
 use crate::participant::ListedParticipant;
 use crate::repository::{
-    ControlLog, Messages, Meta, Participants, Repository, RepositoryError, Result, RoomCounters, Rooms, Users,
+    ControlLog, DatabaseState, Messages, Meta, Participants, Repository, RepositoryError, Result,
+    RoomCounters, Rooms, Users,
 };
 use crate::{
     ControlAction, ControlEntry, ControlSeq, ListedSession, Member, Message, MessageId, MessageKey,
@@ -326,7 +327,7 @@ impl Messages for MemoryRepository {
 
 impl ControlLog for MemoryRepository {
     fn append_control(&mut self, action: &ControlAction, now: Timestamp) -> Result<ControlSeq> {
-        let seq = ControlSeq::new(self.last_control_seq()?.get() + 1);
+        let seq = ControlSeq::new(self.last_control_seq().get() + 1);
         self.control.push(ControlEntry { seq, created_at: now, action: Some(*action) });
         Ok(seq)
     }
@@ -334,14 +335,16 @@ impl ControlLog for MemoryRepository {
     fn list_control(&mut self, after: ControlSeq, limit: u32) -> Result<Vec<ControlEntry>> {
         Ok(self.control.iter().filter(|entry| entry.seq > after).take(usize_of(limit)).copied().collect())
     }
-
-    fn last_control_seq(&mut self) -> Result<ControlSeq> {
-        Ok(self.control.last().map_or(ControlSeq::ZERO, |entry| entry.seq))
-    }
 }
 
 impl Meta for MemoryRepository {
-    fn epoch(&mut self) -> Result<String> {
-        Ok(self.epoch.clone())
+    fn database_state(&mut self) -> Result<DatabaseState> {
+        Ok(DatabaseState { epoch: self.epoch.clone(), control_seq: self.last_control_seq() })
+    }
+}
+
+impl MemoryRepository {
+    fn last_control_seq(&self) -> ControlSeq {
+        self.control.last().map_or(ControlSeq::ZERO, |entry| entry.seq)
     }
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::history::{Page, Position, fitting};
 use crate::limits::{PAGE_MESSAGES_DEFAULT, PARTICIPANTS_LISTED_MAX, RESUME_CHANGES_MAX, usize_of};
 use crate::participant::ListedParticipant;
+use crate::repository::DatabaseState;
 use crate::{
     AccessError, ControlSeq, Message, Repository, RepositoryError, Room, RoomId, Seq, Timestamp, UserId,
     access_room,
@@ -191,7 +192,7 @@ impl<'r> Common<'r> {
         room: &'r Room,
         kept: &'r mut KeptRoom,
     ) -> Result<Self, RepositoryError> {
-        let (epoch, control_seq) = (repository.epoch()?, repository.last_control_seq()?);
+        let DatabaseState { epoch, control_seq } = repository.database_state()?;
         if kept.epoch != epoch {
             *kept = KeptRoom { epoch, ..KeptRoom::default() };
         }

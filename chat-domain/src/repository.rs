@@ -150,14 +150,21 @@ pub trait ControlLog {
     fn append_control(&mut self, action: &ControlAction, now: Timestamp) -> Result<ControlSeq>;
     /// Lists entries above a number in ascending order.
     fn list_control(&mut self, after: ControlSeq, limit: u32) -> Result<Vec<ControlEntry>>;
-    /// The number of the last entry.
-    fn last_control_seq(&mut self) -> Result<ControlSeq>;
+}
+
+/// What is known of the database as a whole, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseState {
+    /// A random id that changes when a restore or an import rewinds the numbers.
+    pub epoch: String,
+    /// The number of the control log's last entry.
+    pub control_seq: ControlSeq,
 }
 
 /// What is known of the database as a whole.
 pub trait Meta {
-    /// The epoch: a random id that changes when a restore or an import rewinds the numbers.
-    fn epoch(&mut self) -> Result<String>;
+    /// What is known of it now.
+    fn database_state(&mut self) -> Result<DatabaseState>;
 }
 
 /// All of it, in one transaction.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use chat_domain::repository::DatabaseState;
 use chat_domain::{ControlSeq, Repository, RepositoryError, Room, Timestamp, TypingBoard, add_default_rooms};
 use chat_store::password::{PasswordHasher, PasswordParams};
 use chat_store::secret_key::SecretKey;
@@ -221,9 +222,9 @@ pub(crate) fn prepare(store: &impl Transactions, now: Timestamp) -> Result<Begin
     store.write_retrying(|repository| repository.clear_presence())?;
     let read = |repository: &mut dyn Repository| {
         // The log's end first: what changes behind it is heard of again.
-        let control_seq = repository.last_control_seq()?;
+        let DatabaseState { epoch, control_seq } = repository.database_state()?;
         let rooms = repository.list_rooms(ROOMS_KNOWN_MAX)?;
-        Ok::<_, RepositoryError>(Beginning { epoch: repository.epoch()?, rooms, control_seq })
+        Ok::<_, RepositoryError>(Beginning { epoch, rooms, control_seq })
     };
     Ok(store.read(read)?)
 }

@@ -1,6 +1,6 @@
 //! The control log, and what is known of the database as a whole.
 
-use chat_domain::repository::{ControlLog, Meta, RepositoryError, Result};
+use chat_domain::repository::{ControlLog, DatabaseState, Meta, RepositoryError, Result};
 use chat_domain::{ControlAction, ControlEntry, ControlSeq, RoomId, SessionId, Timestamp, UserId};
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
@@ -54,21 +54,16 @@ impl ControlLog for StoreTransaction<'_> {
         })?;
         Ok(rows.into_iter().map(ControlEntry::from).collect())
     }
-
-    fn last_control_seq(&mut self) -> Result<ControlSeq> {
-        let seq: Option<i64> = self.query(|connection| {
-            chat_meta::table.find(META_ID).select(chat_meta::control_seq).get_result(connection).optional()
-        })?;
-        self.noted(seq.map(ControlSeq::new).ok_or_else(no_meta))
-    }
 }
 
 impl Meta for StoreTransaction<'_> {
-    fn epoch(&mut self) -> Result<String> {
-        let epoch: Option<String> = self.query(|connection| {
-            chat_meta::table.find(META_ID).select(chat_meta::epoch).get_result(connection).optional()
+    fn database_state(&mut self) -> Result<DatabaseState> {
+        let state: Option<(String, i64)> = self.query(|connection| {
+            let columns = (chat_meta::epoch, chat_meta::control_seq);
+            chat_meta::table.find(META_ID).select(columns).get_result(connection).optional()
         })?;
-        self.noted(epoch.ok_or_else(no_meta))
+        let (epoch, control_seq) = self.noted(state.ok_or_else(no_meta))?;
+        Ok(DatabaseState { epoch, control_seq: ControlSeq::new(control_seq) })
     }
 }
 

@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     /// If it doesn't answer.
     pub fn health(&self) -> Result<(), RepositoryError> {
-        self.read(|repository| repository.last_control_seq().map(|_| ()))
+        self.read(|repository| repository.database_state().map(|_| ()))
     }
 
     /// The same store with a connection of its own for writing, where the database has more than one writer.

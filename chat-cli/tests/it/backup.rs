@@ -25,7 +25,7 @@ fn backup_of(chat: &Chat) -> String {
 }
 
 fn epoch(chat: &Chat) -> String {
-    chat.read(|repository| repository.epoch())
+    chat.read(|repository| repository.database_state()).epoch
 }
 
 /// The last numbers of the rooms: what a restore would rewind.

@@ -46,7 +46,7 @@ pub(super) fn a_resume_is_whole_or_a_reset<S: Store>(store: &mut S) {
         .map(|n| Command::SendMessage(sending(general.id, ann.id, &format!("m{n}"), &format!("k{n}"))))
         .collect();
     run(store, |repository| commit_batch(repository, at(4), &commands)).unwrap();
-    let epoch = run(store, |repository| repository.epoch()).unwrap();
+    let epoch = run(store, |repository| repository.database_state()).unwrap().epoch;
     assert!(!epoch.is_empty());
     let mut resume = |epoch: Option<&str>, after: i64| {
         let position = Position { epoch: epoch.map(str::to_owned), after: Seq::new(after) };

@@ -56,5 +56,6 @@ pub(super) fn the_control_log_is_numbered<S: Store>(store: &mut S) {
     assert_eq!(entries[3].created_at, at(5));
     let later = run(store, |repository| repository.list_control(ControlSeq::new(2), 1)).unwrap();
     assert_eq!(later[0].seq, ControlSeq::new(3));
-    assert_eq!(run(store, |repository| repository.last_control_seq()).unwrap(), ControlSeq::new(4));
+    let state = run(store, |repository| repository.database_state()).unwrap();
+    assert_eq!(state.control_seq, ControlSeq::new(4));
 }

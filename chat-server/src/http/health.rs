@@ -43,7 +43,7 @@ struct Part {
 
 /// Asks all parts at once; each answers within the timeout of the store, or is not ready.
 pub(super) async fn ready(node: &Node) -> Answer {
-    let read = node.read(StoreRead::Control, |repository| repository.last_control_seq());
+    let read = node.read(StoreRead::Control, |repository| repository.database_state());
     // An empty commit: it takes the lock of writes, and changes nothing.
     let write = node.execute(Command::RecordPresence(Vec::new()));
     let (read, written) = tokio::join!(read, write);

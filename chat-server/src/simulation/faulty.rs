@@ -2,8 +2,8 @@
 
 use chat_domain::participant::ListedParticipant;
 use chat_domain::repository::{
-    ControlLog, Messages, Meta, Participants, Repository, RepositoryError, Result, RoomCounters, Rooms,
-    Sessions, Users,
+    ControlLog, DatabaseState, Messages, Meta, Participants, Repository, RepositoryError, Result,
+    RoomCounters, Rooms, Sessions, Users,
 };
 use chat_domain::{
     ControlAction, ControlEntry, ControlSeq, ListedSession, Member, Message, MessageId, MessageKey,
@@ -178,15 +178,11 @@ impl ControlLog for Faulty<'_> {
         self.read_control = self.read_control.max(entries.last().map(|entry| entry.seq));
         Ok(entries)
     }
-
-    fn last_control_seq(&mut self) -> Result<ControlSeq> {
-        self.call("last_control_seq", |inner| inner.last_control_seq())
-    }
 }
 
 impl Meta for Faulty<'_> {
-    fn epoch(&mut self) -> Result<String> {
-        self.call("epoch", |_| Ok(()))?;
-        Ok(self.epoch.to_owned())
+    fn database_state(&mut self) -> Result<DatabaseState> {
+        let state = self.call("database_state", |inner| inner.database_state())?;
+        Ok(DatabaseState { epoch: self.epoch.to_owned(), ..state })
     }
 }

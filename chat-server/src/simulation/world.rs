@@ -380,7 +380,7 @@ impl World {
             idle_ms: i64::from(u32::MAX),
         };
         let opened = self.database.administer(|repository| open_session(repository, now, &request)).ok()?;
-        let opened_behind = self.database.look(|repository| repository.last_control_seq().unwrap());
+        let opened_behind = self.database.look(|repository| repository.database_state().unwrap().control_seq);
         self.opened_behind.borrow_mut().insert(opened.id, opened_behind);
         Some(Ticketed { id: opened.id, token, opened_behind })
     }

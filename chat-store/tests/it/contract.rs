@@ -116,9 +116,9 @@ fn a_snapshot_does_not_move() {
 fn a_store_keeps_its_epoch_and_answers_about_its_health() {
     on_each_backend(|database| {
         let store = database.migrated();
-        let epoch = store.read(|repository| repository.epoch()).unwrap();
-        assert_eq!(epoch.len(), 32);
-        assert_eq!(database.open().read(|repository| repository.epoch()).unwrap(), epoch);
+        let state = store.read(|repository| repository.database_state()).unwrap();
+        assert_eq!(state.epoch.len(), 32);
+        assert_eq!(database.open().read(|repository| repository.database_state()).unwrap(), state);
         store.health().unwrap();
         assert_eq!(store.backend(), database.backend());
     });

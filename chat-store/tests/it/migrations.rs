@@ -106,7 +106,7 @@ fn threads_that_start_together_all_find_the_schema() {
 fn up_and_open(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     let applied = up(url, &options())?;
     let store = Store::open(url, &options())?;
-    assert!(!store.read(|repository| repository.epoch())?.is_empty());
+    assert!(!store.read(|repository| repository.database_state())?.epoch.is_empty());
     Ok(applied)
 }
 

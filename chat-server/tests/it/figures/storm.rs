@@ -38,7 +38,7 @@ fn two_thousand_clients_that_come_back_at_once_have_soon_caught_up() {
                 (0..HELD + MISSED).map(|m| format!("message {m} in room {n}")),
             );
         }
-        let epoch = store.read(|repository| repository.epoch()).unwrap();
+        let epoch = store.read(|repository| repository.database_state()).unwrap().epoch;
         drop(store);
         let server = ChatServer::start(&database.url);
         run(async {
