@@ -1,8 +1,8 @@
 //! The list of rooms, as one person sees it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::limits::{ROOMS_JOINED_MAX, ROOMS_LISTED_MAX, UNREAD_COUNTED_MAX};
+use crate::limits::{ROOMS_JOINED_MAX, ROOMS_LISTED_MAX, UNREAD_COUNTED_MAX, usize_of};
 use crate::{Participant, Repository, RepositoryError, Room, RoomId, UserId};
 
 /// A room as one person sees it.
@@ -16,7 +16,8 @@ pub struct RoomListing {
     pub unread: u32,
 }
 
-/// Lists the active rooms. Unread counts are derived from the stored messages, never kept.
+/// Lists the active rooms, [`ROOMS_LISTED_MAX`] of them at most: the oldest, and the person's own before others. Unread
+/// counts are derived from the stored messages, never kept.
 ///
 /// # Errors
 /// If the store fails.
@@ -24,12 +25,15 @@ pub fn get_rooms<R: Repository + ?Sized>(
     repository: &mut R,
     user_id: UserId,
 ) -> Result<Vec<RoomListing>, RepositoryError> {
-    let rooms = repository.list_active_rooms(ROOMS_LISTED_MAX)?;
+    let mut rooms = repository.list_active_rooms(ROOMS_LISTED_MAX)?;
     let mut memberships: HashMap<RoomId, Participant> = repository
         .list_participations(user_id, ROOMS_JOINED_MAX)?
         .into_iter()
         .map(|participant| (participant.room_id, participant))
         .collect();
+    if rooms.len() >= usize_of(ROOMS_LISTED_MAX) {
+        add_own_rooms(repository, &memberships, &mut rooms)?;
+    }
     rooms
         .into_iter()
         .map(|room| {
@@ -43,4 +47,67 @@ pub fn get_rooms<R: Repository + ?Sized>(
             Ok(RoomListing { room, participant, unread })
         })
         .collect()
+}
+
+/// Puts the rooms that the person is a member of into a full list, in the place of others.
+fn add_own_rooms<R: Repository + ?Sized>(
+    repository: &mut R,
+    memberships: &HashMap<RoomId, Participant>,
+    rooms: &mut Vec<Room>,
+) -> Result<(), RepositoryError> {
+    let listed: HashSet<RoomId> = rooms.iter().map(|room| room.id).collect();
+    let mut own = Vec::new();
+    for &id in memberships.keys().filter(|id| !listed.contains(id)) {
+        own.extend(repository.find_room(id)?.filter(|room| room.is_active));
+    }
+    let mut surplus = own.len();
+    let mut kept: Vec<Room> = Vec::with_capacity(rooms.len());
+    for room in rooms.drain(..).rev() {
+        if surplus > 0 && !memberships.contains_key(&room.id) {
+            surplus -= 1;
+        } else {
+            kept.push(room);
+        }
+    }
+    kept.extend(own);
+    kept.sort_unstable_by_key(|room| room.id);
+    *rooms = kept;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AddRoom, DisplayName, JoinRoom, MemoryRepository, RegisterUser, RoomDescription, RoomName, Timestamp,
+        Username, add_room, join_room, register_user,
+    };
+
+    #[test]
+    fn ones_own_rooms_are_in_a_full_list() {
+        let (mut chat, now) = (MemoryRepository::new("epoch"), Timestamp::default());
+        let username = Username::new("ann").unwrap();
+        let display_name = DisplayName::from(&username);
+        let register = RegisterUser { username, display_name, password_hash: None };
+        let user_id = register_user(&mut chat, now, &register).unwrap().id();
+        let rooms: Vec<RoomId> = (0..ROOMS_LISTED_MAX + 10)
+            .map(|n| {
+                let name = RoomName::new(n.to_string()).unwrap();
+                let request =
+                    AddRoom { name, description: RoomDescription::default(), announces_members: false };
+                add_room(&mut chat, now, request).unwrap().id
+            })
+            .collect();
+        let listed = |chat: &mut MemoryRepository| -> Vec<RoomId> {
+            get_rooms(chat, user_id).unwrap().into_iter().map(|listing| listing.room.id).collect()
+        };
+        let max = usize_of(ROOMS_LISTED_MAX);
+        assert_eq!(listed(&mut chat), rooms[..max]);
+        let (last, first_left_out) = (rooms[max - 1], rooms[max]);
+        for room_id in [last, first_left_out, rooms[max + 9]] {
+            join_room(&mut chat, now, JoinRoom { user_id, room_id }).unwrap();
+        }
+        let own = [last, first_left_out, rooms[max + 9]];
+        assert_eq!(listed(&mut chat), [&rooms[..max - 3], &own].concat());
+    }
 }

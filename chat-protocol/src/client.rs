@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use chat_domain::{RoomName, Timestamp, UserId};
 
 use crate::events::{Connect, JoinRoom, LeaveRoom, SendMessage};
-use crate::{ClientEvent, Limits, encode_request};
+use crate::{ClientEvent, CloseCode, Limits, encode_request};
 use connection::{Connection, Due};
 use outbox::Outbox;
 use requests::{Purpose, Requests};
@@ -146,7 +146,7 @@ impl Client {
     pub fn closed(&mut self, code: Option<u16>, now: Timestamp, chance: Chance) -> Vec<Action> {
         let code = code.unwrap_or(CLOSED_WITHOUT_CODE);
         if self.connection.is_connecting() || self.connection.is_open() {
-            if is_final(code) {
+            if !CloseCode::reconnects(code) {
                 self.end(End::Closed { code });
             } else {
                 self.lost(code, now, chance);
@@ -308,12 +308,6 @@ impl Client {
     fn take(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
     }
-}
-
-/// Whether nobody comes back after this close code: 1002, 1003, 1007, 1008, 1009 and 4500 to 4999. Codes that the
-/// contract doesn't name are network weather.
-const fn is_final(code: u16) -> bool {
-    matches!(code, 1002 | 1003 | 1007 | 1008 | 1009 | 4500..=4999)
 }
 
 /// A room takes messages once it is live; one that the client is not in lets the server say why not.

@@ -34,7 +34,7 @@ macro_rules! close_codes {
 }
 
 close_codes! {
-    /// The answer to the client's own close.
+    /// The answer to the client's own close, which comes back if it likes.
     Normal = 1000 "bye";
     /// The frames break RFC 6455.
     ProtocolError = 1002 "protocol_error";
@@ -50,11 +50,11 @@ close_codes! {
     Internal = 1011 "internal";
     /// The server goes away; come back after the delay that `status` suggested.
     Restart = 1012 "restart";
-    /// The server has as many connections as it can hold.
+    /// Reserved: the server has as many connections as it can hold. It says so with HTTP 503 on the upgrade.
     Overloaded = 1013 "overloaded";
     /// The client does not read what it is sent; come back and resume.
     SlowReader = 4000 "slow_reader";
-    /// The token ends soon; come back with a new one.
+    /// Reserved: the token ends soon; come back with a new one.
     RenewToken = 4001 "renew_token";
     /// The account signed out on this device.
     SignedOut = 4500 "signed_out";
@@ -69,9 +69,10 @@ close_codes! {
 }
 
 impl CloseCode {
-    /// Whether a client that sees this number comes back: 1001, 1006, 1011, 1012, 1013 and 4000 to 4499.
+    /// Whether a client that sees this number comes back: not after 1002, 1003, 1007, 1008, 1009 and 4500 to 4999.
+    /// Codes that the server never sends come from a proxy or a library, and are the weather of the network.
     #[must_use]
     pub const fn reconnects(code: u16) -> bool {
-        matches!(code, 1001 | 1006 | 1011 | 1012 | 1013 | 4000..=4499)
+        !matches!(code, 1002 | 1003 | 1007 | 1008 | 1009 | 4500..=4999)
     }
 }

@@ -59,7 +59,8 @@ pub struct Settings {
     /// The URL under which people reach the server, for instance `https://chat.example`.
     #[arg(long, env = "CHAT_PUBLIC_URL")]
     pub public_url: Option<String>,
-    /// Further origins whose pages may speak with the server, separated by commas.
+    /// Further origins whose pages may open a WebSocket, separated by commas; the cookie comes along only from the same
+    /// site, others sign in with a token.
     #[arg(long, env = "CHAT_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
     /// Networks of proxies whose `X-Forwarded-For` counts, separated by commas, for instance `10.0.0.0/8`.

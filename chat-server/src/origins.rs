@@ -42,7 +42,7 @@ impl Origins {
             .filter_map(|origin| origin.split_once("://"))
             .map(|(_, host)| host.to_owned())
             .collect();
-        let is_https = public_url.is_some_and(|url| url.starts_with("https://"));
+        let is_https = public_url.is_some_and(|url| normalized(url).starts_with("https://"));
         Self { origins, hosts, is_https }
     }
 
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn with_a_public_url_only_it_and_the_listed_ones_are() {
         let listed = ["https://app.example".to_owned()];
-        let origins = Origins::new(Some("https://Chat.example:443/"), &listed, "0.0.0.0:80".parse().unwrap());
+        let origins = Origins::new(Some("HTTPS://Chat.example:443/"), &listed, "0.0.0.0:80".parse().unwrap());
         assert!(origins.is_https());
         assert_eq!(judge(&origins, Some("https://chat.example"), "chat.example"), Provenance::Allowed);
         assert_eq!(judge(&origins, Some("https://app.example"), "chat.example"), Provenance::Allowed);

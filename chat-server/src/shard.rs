@@ -191,8 +191,9 @@ impl<W: SocketWriter> Shard<W> {
 
     /// Subscribes a connection to a room and holds back what happens there until [`Shard::go_live`].
     pub(crate) fn hold_back(&self, key: ConnectionKey, room_id: RoomId) -> Result<(), Gone> {
-        self.with(key, |connection| connection.hold_back(room_id))?;
-        self.rooms.borrow_mut().add(room_id, key.slot);
+        if self.with(key, |connection| connection.hold_back(room_id))? {
+            self.rooms.borrow_mut().add(room_id, key.slot);
+        }
         Ok(())
     }
 

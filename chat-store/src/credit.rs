@@ -99,6 +99,17 @@ impl fmt::Debug for CreditShare {
 /// Commands that are a batch as good as a larger one: with more of them in one write, a message costs no less.
 const FULL_BATCH: usize = 64;
 
+/// Which commands may be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// All.
+    Open,
+    /// Those of which few hear.
+    OpenForFew,
+    /// None yet.
+    Shut,
+}
+
 /// The shares that are out.
 #[derive(Debug, Default)]
 pub(crate) struct Outstanding {
@@ -129,13 +140,13 @@ impl Outstanding {
         }
     }
 
-    /// For how many a command may not yet be committed, if so many wait: `Few` stands for all.
-    pub(crate) fn holds_back(&self, waiting: usize) -> Option<Audience> {
+    /// What may be committed now, if so many commands wait.
+    pub(crate) fn gate(&self, waiting: usize) -> Gate {
         match (self.few, self.many.len()) {
-            (0, 0) => None,
-            (0, 1) if waiting >= FULL_BATCH => None,
-            (0, _) => Some(Audience::Many),
-            _ => Some(Audience::Few),
+            (0, 0) => Gate::Open,
+            (0, 1) if waiting >= FULL_BATCH => Gate::Open,
+            (0, _) => Gate::OpenForFew,
+            _ => Gate::Shut,
         }
     }
 }

@@ -12,7 +12,7 @@ use chat_domain::{Command, RoomId, Timestamp};
 
 use crate::checkpointer::Checkpointer;
 use crate::commit::{Completed, commit};
-use crate::credit::{Audience, Credit, Lender, Outstanding};
+use crate::credit::{Audience, Credit, Gate, Lender, Outstanding};
 use crate::store::Store;
 
 /// A thread that commits durable commands in groups, in the order in which they came.
@@ -208,16 +208,16 @@ impl<T> Queue<T> {
         if state.waiting.len() >= self.options.queue_max {
             return Err(Refused::Full(ticket));
         }
-        let before = state.holds_back();
+        let before = state.gate();
         let was_empty = state.waiting.is_empty();
-        let is_for_few = before == Some(Audience::Many) && self.is_for_few(&command);
+        let is_for_few = before == Gate::OpenForFew && self.is_for_few(&command);
         state.waiting.push_back((command, ticket));
         // A wake-up is a system call, whether or not somebody sleeps; the writer sleeps if nothing waits, or nothing
         // that may be committed yet.
-        let is_expected = match state.holds_back() {
-            None => was_empty || before.is_some(),
-            Some(Audience::Many) => is_for_few,
-            Some(Audience::Few) => false,
+        let is_expected = match state.gate() {
+            Gate::Open => was_empty || before != Gate::Open,
+            Gate::OpenForFew => is_for_few,
+            Gate::Shut => false,
         };
         if is_expected {
             self.is_due.store(true, Ordering::Relaxed);
@@ -247,13 +247,13 @@ impl<T> Queue<T> {
             if state.is_closed {
                 return None;
             }
-            if state.holds_back().is_none() {
+            if state.gate() == Gate::Open {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else {
                 let waited = self.changed.wait_timeout(state, STUCK);
                 let (mut held, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 // Credit that came back while nothing waited woke nobody.
-                if timeout.timed_out() && held.holds_back().is_some() {
+                if timeout.timed_out() && held.gate() != Gate::Open {
                     tracing::warn!("a batch was not written out in time");
                     held.outstanding = Outstanding::default();
                 }
@@ -269,7 +269,7 @@ impl<T> Queue<T> {
     /// Takes a batch of what may be committed, in the order in which it came.
     fn take(&self, state: &mut State<T>) -> Vec<(Command, T)> {
         // At the end those who give credit back may be gone, and what waits is only to be stored.
-        let held_back = state.holds_back().filter(|_| !state.is_closed);
+        let gate = if state.is_closed { Gate::Open } else { state.gate() };
         let (mut bytes, mut count, mut is_full) = (0, 0, false);
         let mut fits = |command: &Command| {
             bytes += body_bytes(command);
@@ -278,13 +278,13 @@ impl<T> Queue<T> {
             count += usize::from(!is_full);
             !is_full
         };
-        match held_back {
-            None => {
+        match gate {
+            Gate::Open => {
                 let taken = state.waiting.iter().take_while(|(command, _)| fits(command)).count();
                 state.waiting.drain(..taken).collect()
             }
-            Some(Audience::Few) => Vec::new(),
-            Some(Audience::Many) => {
+            Gate::Shut => Vec::new(),
+            Gate::OpenForFew => {
                 // A room is asked for once, so that its commands stay in their order.
                 let mut audiences = HashMap::new();
                 let mut is_for_few = |command: &Command| {
@@ -302,9 +302,8 @@ impl<T> Queue<T> {
 }
 
 impl<T> State<T> {
-    /// For how many a command may not yet be committed: `Few` stands for all.
-    fn holds_back(&self) -> Option<Audience> {
-        self.outstanding.holds_back(self.waiting.len())
+    fn gate(&self) -> Gate {
+        self.outstanding.gate(self.waiting.len())
     }
 }
 
@@ -315,9 +314,9 @@ impl<T: Send + 'static> Lender for Queue<T> {
 
     fn take_back(&self, batch: u64, audience: Audience) {
         let mut state = self.lock();
-        let before = state.holds_back();
+        let before = state.gate();
         state.outstanding.remove(batch, audience);
-        let is_expected = state.holds_back() != before && !state.waiting.is_empty();
+        let is_expected = state.gate() != before && !state.waiting.is_empty();
         drop(state);
         if is_expected {
             self.changed.notify_one();

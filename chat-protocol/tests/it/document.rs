@@ -72,7 +72,8 @@ fn the_document_says_what_the_types_say() {
 
 #[test]
 fn whether_a_client_comes_back_is_in_the_number() {
-    for (code, back) in [(1000, false), (1001, true), (1006, true), (1009, false), (1012, true), (4000, true)]
+    for (code, back) in
+        [(1000, true), (1001, true), (1006, true), (1009, false), (1012, true), (1015, true), (4000, true)]
     {
         assert_eq!(CloseCode::reconnects(code), back, "{code}");
     }

@@ -4,17 +4,15 @@ use std::collections::HashMap;
 
 use chat_domain::RoomId;
 
-/// The slots of the subscribers, by room. Adding is constant, removing costs a look through one room.
+/// The slots of the subscribers, by room. Each connection knows whether it is one. Adding is constant, removing costs a
+/// look through one room.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms(HashMap<RoomId, Vec<usize>>);
 
 impl Rooms {
-    /// Adds a subscriber; once, however often it is asked for.
+    /// Adds a subscriber that is none yet.
     pub(crate) fn add(&mut self, room_id: RoomId, slot: usize) {
-        let slots = self.0.entry(room_id).or_default();
-        if !slots.contains(&slot) {
-            slots.push(slot);
-        }
+        self.0.entry(room_id).or_default().push(slot);
     }
 
     /// Removes a subscriber.

@@ -137,10 +137,11 @@ impl<W> Connection<W> {
         self.subscriptions.iter_mut().find(|subscription| subscription.room_id == room_id)
     }
 
-    /// Begins to hold a room's live events back.
-    pub(crate) fn hold_back(&mut self, room_id: RoomId) {
+    /// Begins to hold a room's live events back. Says whether the connection was not subscribed before.
+    pub(crate) fn hold_back(&mut self, room_id: RoomId) -> bool {
         if let Some(subscription) = self.subscription(room_id) {
             subscription.held = Some(Held::default());
+            false
         } else {
             let held = Some(Held::default());
             if self.subscriptions.is_empty() {
@@ -153,6 +154,7 @@ impl<W> Connection<W> {
                 shown: Moment::default(),
                 held,
             });
+            true
         }
     }
 
@@ -304,7 +306,7 @@ mod tests {
         assert!(connection.give_up_join(ROOM_ID, None), "it never was in the room");
         assert_eq!(connection.outbox.bytes(), 0);
 
-        connection.hold_back(ROOM_ID);
+        assert!(connection.hold_back(ROOM_ID));
         connection.go_live(ROOM_ID, at(1), Bytes::new(), None);
         connection.hold_back(ROOM_ID);
         assert!(connection.take_live(&frames(2, 100)));

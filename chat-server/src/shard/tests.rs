@@ -142,6 +142,20 @@ fn thirty_two_events_in_the_inbox_are_one_write_to_each_connection() {
 }
 
 #[test]
+fn whoever_joins_again_hears_everything_once() {
+    let stage = Stage::new(1);
+    let again = stage.connect(ROOM_ID);
+    stage.join(again, ROOM_ID);
+    stage.shard.hold_back(again, ROOM_ID).unwrap();
+    stage.shard.give_up_join(again, ROOM_ID);
+    stage.run();
+    stage.written();
+    stage.inbox().post(commit(1));
+    stage.run();
+    assert_eq!(stage.written(), [(1, 10); 2]);
+}
+
+#[test]
 fn a_panic_while_one_is_written_to_costs_the_others_nothing() {
     let stage = Stage::new(3);
     let mut first = true;

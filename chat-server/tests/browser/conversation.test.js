@@ -150,9 +150,16 @@ describe('a conversation', needsServer, () => {
     await context.close();
   });
 
-  it('leads to the sign-in page on signing out, and tells the others', async () => {
+  it('leads to the sign-in page on signing out, keeps nothing that was written, and tells the others', async () => {
+    await composer(ann.page).fill('half a thought');
+    const tab = await ann.context.newPage();
+    await tab.goto('/chat#nutrition');
+    await composer(tab).fill('half a thought more');
     await ann.page.getByRole('button', { name: 'Sign out' }).click();
-    await ann.page.waitForURL('**/login*');
+    for (const page of [ann.page, tab]) await page.waitForURL('**/login*');
+    const kept = await ann.page.evaluate(() => JSON.stringify(Object.entries(localStorage)));
+    assert.ok(!kept.includes('half a thought'), kept);
+    await tab.close();
     await ben.page.locator(`.people.offline [data-username="${ann.username}"]`).waitFor({ timeout: 2 * DEADLINE_MS });
   });
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { loadNewer } from '../../web/js/pages.js';
 import { RoomState } from '../../web/js/room-state.js';
 import { rowsOf } from '../../web/js/message-rows.js';
+import { People } from '../../web/js/people.js';
 
 const ann = { id: '1', username: 'ann', display_name: 'Ann' };
 const ben = { id: '2', username: 'ben', display_name: 'Ben' };
@@ -102,10 +103,18 @@ describe('joining again', () => {
 });
 
 describe('holding', () => {
-  it('puts a page of history before what is held, without doubles', () => {
+  it('puts a page of history before what is held', () => {
     const state = stateWith(messages(5, 6), { has_more: true });
-    state.prepend(messages(3, 5), true);
+    state.prepend(messages(3, 4), true, 5);
     assert.deepEqual(seqs(state), [3, 4, 5, 6]);
+  });
+
+  it('takes no page that would leave a hole, because the oldest went while it was on its way', () => {
+    const state = stateWith(messages(11, 20), { has_more: true });
+    state.apply(21, message(21));
+    state.prepend(messages(1, 10), false, 11);
+    assert.deepEqual(seqs(state), [12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+    assert.equal(state.hasMore, true);
   });
 
   it('lets the oldest go while the reader is at the end', () => {
@@ -118,7 +127,7 @@ describe('holding', () => {
   it('lets the newest go while the reader is in the past, counts on, and takes them back as pages', () => {
     const state = stateWith(messages(8, 17), { has_more: true });
     state.following = false;
-    state.prepend(messages(3, 7), true);
+    state.prepend(messages(3, 7), true, 8);
     assert.deepEqual(seqs(state), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     assert.equal(state.heldUpTo, 12);
     assert.equal(state.apply(18, message(18)), 'applied');
@@ -144,7 +153,7 @@ describe('paging forward', () => {
   it('misses nothing that comes to the end of the room while a page is on its way', async () => {
     const state = stateWith(messages(8, 17), { has_more: true });
     state.following = false;
-    state.prepend(messages(3, 7), true);
+    state.prepend(messages(3, 7), true, 8);
     const room = { name: 'general', state, paging: false };
     assert.equal(await loadNewer(server(17, () => state.apply(18, message(18))), room), true);
     assert.equal(state.heldUpTo, 17);
@@ -182,6 +191,23 @@ describe('unread', () => {
     assert.equal(state.unread(ben.id), 100);
   });
 
+  it('counts what arrives while the newest messages are not held', () => {
+    const state = stateWith(messages(11, 20), { has_more: true });
+    state.readUpTo(20, 0);
+    state.following = false;
+    state.prepend(messages(1, 10), false, 11);
+    assert.equal(state.heldUpTo, 10);
+    state.apply(21, message(21));
+    state.apply(22, message(22, { user: ben }));
+    assert.equal(state.unread(ben.id), 1);
+    state.joined(joined([message(23)], { last_seq: 23 }), 22);
+    assert.equal(state.unread(ben.id), 2);
+    state.append([...messages(11, 21), message(22, { user: ben })], 22);
+    assert.equal(state.unread(ben.id), 2, 'one of them is held now');
+    state.readUpTo(23, 0);
+    assert.equal(state.unread(ben.id), 0);
+  });
+
   it('never falls back with an older marker', () => {
     const state = stateWith(messages(1, 4));
     state.readUpTo(4, 0);
@@ -190,8 +216,21 @@ describe('unread', () => {
   });
 });
 
+describe('people', () => {
+  const person = (id) => ({ id: String(id), username: `p${id}`, display_name: '' });
+
+  it('are as many as the server lists, and those who are online stay', () => {
+    const people = new People();
+    for (let id = 1; id <= 150; id += 1) people.left({ user: person(id), reason: 'offline', members: 400, online: 0 });
+    for (let id = 151; id <= 400; id += 1) people.joined({ user: person(id), members: 400, online: id - 150 });
+    assert.equal(people.listed(true).length, 200);
+    assert.equal(people.listed(false).length, 0);
+    assert.equal(people.online, 250);
+  });
+});
+
 describe('rows', () => {
-  const rows = (held, more = {}) => rowsOf({ messages: held, entries: [], userId: ben.id, unreadAfter: null, ...more });
+  const rows = (held, more = {}) => rowsOf({ messages: held, entries: [], userId: ben.id, unreadAfter: null, now: noon, ...more });
   const minute = 60_000;
   const noon = new Date(2026, 4, 5, 12).getTime();
 
@@ -200,6 +239,12 @@ describe('rows', () => {
     assert.deepEqual(rows(held).map(({ type, follows }) => [type, follows]), [
       ['day', undefined], ['message', false], ['message', true], ['message', false],
     ]);
+  });
+
+  it('name a day anew when another one has begun', () => {
+    const versions = (now) => rows([message(1, { created_at: noon })], { now }).filter(({ type }) => type === 'day').map(({ version }) => version);
+    assert.deepEqual(versions(noon), versions(noon + minute));
+    assert.notDeepEqual(versions(noon), versions(noon + 24 * 60 * minute));
   });
 
   it('have a line before the first unread message of someone else', () => {

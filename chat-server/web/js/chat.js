@@ -72,6 +72,11 @@ export class Chat {
   }
 
   /** @param {Room} room */
+  hasUnsent(room) {
+    return this.outbox !== null && this.outbox.of(room.name).length > 0;
+  }
+
+  /** @param {Room} room */
   leave(room) {
     return ask(this.connection, { type: 'leave_room', room: room.name }, () => room.joined);
   }
@@ -200,6 +205,9 @@ export class Chat {
       const room = before.get(info.name);
       room?.listed(info);
       this.rooms.set(info.name, room ?? new Room(info));
+    }
+    for (const { room: name } of this.outbox?.entries ?? []) {
+      if (!this.rooms.has(name)) this.rooms.set(name, Room.gone(name));
     }
     this.roomsKnown = true;
     for (const room of this.rooms.values()) if (room.joined && !room.live) this.#join(room);

@@ -5,9 +5,10 @@ import { leaveRoomAddress, pushRoom, replaceRoom, roomInAddress } from './addres
 import { Announcer } from './announcer.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
+import { RequestError } from './connection.js';
 import { ConnectionBanner } from './connection-banner.js';
 import { el, fill } from './el.js';
-import { avatar } from './format.js';
+import { avatar, msToMidnight } from './format.js';
 import { icon } from './icons.js';
 import { Layout, fitAboveKeyboard } from './layout.js';
 import { MessageList } from './message-list.js';
@@ -62,6 +63,7 @@ export class FitnessChat extends HTMLElement {
   /** What to draw in the next frame; `unread` are messages of a room that is not open. @type {Set<Change | 'unread'>} */
   #dirty = new Set();
   #hasAddress = false;
+  #dayTimer = 0;
   /** The box is drawn anew only for another name: its buttons keep the focus over a reconnect. */
   #drawnUser = '';
 
@@ -86,6 +88,7 @@ export class FitnessChat extends HTMLElement {
     fitAboveKeyboard(this);
     this.#show(null);
     this.#chat.connection.start();
+    this.#nextDay();
   }
 
   disconnectedCallback() {
@@ -94,7 +97,16 @@ export class FitnessChat extends HTMLElement {
     removeEventListener('blur', this.#unattended);
     removeEventListener('pagehide', this.#keep);
     document.removeEventListener('visibilitychange', this.#attended);
+    clearTimeout(this.#dayTimer);
     this.#chat.connection.stop();
+  }
+
+  /** "Today" is yesterday now. */
+  #nextDay() {
+    this.#dayTimer = setTimeout(() => {
+      this.#changed('messages', this.#room ?? undefined);
+      this.#nextDay();
+    }, msToMidnight(Date.now()));
   }
 
   get #room() {
@@ -141,9 +153,13 @@ export class FitnessChat extends HTMLElement {
     this.#layout.empty.textContent = this.#emptyText(room);
     const hasRoom = room !== null && (room.joined || room.problem === null);
     this.#layout.empty.hidden = hasRoom;
-    this.#list.element.hidden = !hasRoom;
+    // What could not be sent to a room stays in reach when the room is gone.
+    this.#list.element.hidden = !hasRoom && (room === null || !this.#chat.hasUnsent(room));
     this.#composer.element.hidden = !hasRoom;
+    // Before the button goes that may have the focus.
+    if (room && !hasRoom) this.#layout.hidePeople();
     this.#layout.leaveButton.hidden = !room?.joined;
+    this.#layout.leaveProblem.textContent = '';
   }
 
   /** @param {Room | null} room */
@@ -174,7 +190,10 @@ export class FitnessChat extends HTMLElement {
 
   #connectionChanged() {
     const { state } = this.#chat.connection;
-    if (state.name === 'ended' && this.#signOut.isUnderWay) return;
+    if (state.name === 'ended' && this.#signOut.isUnderWay) {
+      this.#signOut.ended();
+      return;
+    }
     if (state.name === 'ended' && SIGN_IN_CODES.has(state.code)) {
       this.#composer.keep();
       location.assign(`/login?closed=${state.code}${location.hash}`);
@@ -203,7 +222,7 @@ export class FitnessChat extends HTMLElement {
   #pick(name) {
     if (name !== this.#openName) pushRoom(name);
     this.#show(name);
-    if (this.#layout.isWide) this.#composer.focus();
+    if (this.#layout.hasKeyboard) this.#composer.focus();
     else this.#list.focus();
   }
 
@@ -229,7 +248,11 @@ export class FitnessChat extends HTMLElement {
   async #leave() {
     const room = this.#room;
     if (!room) return;
-    await this.#chat.leave(room).catch(() => undefined);
+    try {
+      await this.#chat.leave(room);
+    } catch (error) {
+      if (error instanceof RequestError) this.#layout.leaveProblem.textContent = `You are still in the room: ${error.message}`;
+    }
   }
 
   #lastRoomName() {
@@ -260,7 +283,10 @@ export class FitnessChat extends HTMLElement {
     if (room && isAttended && this.#list.following && this.#layout.showsMessages) this.#chat.markRead(room);
   }
 
-  #keep = () => this.#composer.keep();
+  /** Not after signing out, which has just forgotten all drafts. */
+  #keep = () => {
+    if (!this.#signOut.isUnderWay) this.#composer.keep();
+  };
 }
 
 /** @param {HTMLLinkElement} link @returns {Promise<void>} */

@@ -68,6 +68,11 @@ function toneOf(id) {
   return sum % TONES;
 }
 
+/** Milliseconds until the next day begins where the reader is. @param {number} now */
+export function msToMidnight(now) {
+  return new Date(now).setHours(24, 0, 0, 0) - now;
+}
+
 /** @param {number} at */
 function midnight(at) {
   return new Date(at).setHours(0, 0, 0, 0);

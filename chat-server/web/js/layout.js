@@ -7,18 +7,22 @@ import { icon } from './icons.js';
 
 /** From here on rooms and messages stand side by side. */
 const wide = matchMedia('(min-width: 720px)');
+/** Where the focus of a text brings up no keyboard over half of the screen. */
+const pointed = matchMedia('(pointer: fine)');
 
 export class Layout {
   roomName = el('h2', { class: 'room-title' });
   roomAbout = el('p', { class: 'room-topic', dir: 'auto' });
   userBox = el('div', { class: 'user-box' });
   /** Stands in place of the messages while there is no room to show. */
-  empty = el('p', { class: 'empty-state' });
+  empty = el('p', { class: 'empty-state', tabindex: -1 });
   #peopleButton = iconButton({ name: 'people', label: 'Members', class: 'people-button', press: () => this.#togglePeople() });
   #peopleClose = iconButton({ name: 'close', label: 'Back to the messages', class: 'people-close', press: () => this.#togglePeople() });
   leaveButton = el('button', { type: 'button', class: 'small leave' }, 'Leave room');
+  leaveProblem = el('p', { class: 'problem leave-problem', role: 'alert' });
   element;
   #panes;
+  #peoplePane;
 
   /**
    * @param {object} parts
@@ -49,14 +53,15 @@ export class Layout {
       this.empty,
       ...messages,
     );
-    const peoplePane = el(
+    this.#peoplePane = el(
       'section',
       { class: 'pane people-pane', 'aria-label': 'Members of the room' },
       el('header', { class: 'pane-header' }, el('h2', {}, 'Members'), this.#peopleClose),
       people,
       this.leaveButton,
+      this.leaveProblem,
     );
-    this.#panes = el('main', { class: 'panes', 'data-pane': 'rooms' }, roomsPane, messagesPane, peoplePane);
+    this.#panes = el('main', { class: 'panes', 'data-pane': 'rooms' }, roomsPane, messagesPane, this.#peoplePane);
     const top = el('header', { class: 'top' }, el('h1', { class: 'sr-only' }, 'Chat'), banner);
     this.element = el('div', { class: 'frame' }, top, this.#panes);
   }
@@ -77,6 +82,18 @@ export class Layout {
 
   get isWide() {
     return wide.matches;
+  }
+
+  /** Whether people write here on keys of their own. */
+  get hasKeyboard() {
+    return wide.matches && pointed.matches;
+  }
+
+  /** There is no room any more whose people could be shown: what is said instead gets the focus that they had. */
+  hidePeople() {
+    const hadFocus = this.#peoplePane.contains(/** @type {ShadowRoot} */ (this.element.getRootNode()).activeElement);
+    if (this.pane === 'people') this.pane = 'messages';
+    if (hadFocus) this.empty.focus();
   }
 
   #togglePeople() {

@@ -58,7 +58,10 @@ export class MessageList {
   show(room) {
     if (this.#room) this.#room.state.following = true;
     this.#room = room;
-    if (room) this.#startAtEnd(room);
+    if (room) {
+      this.#chat.newest(room);
+      this.#startAtEnd(room);
+    }
     this.#log.setAttribute('aria-label', room ? `Messages in ${room.name}` : 'Messages');
     this.render();
   }
@@ -72,6 +75,7 @@ export class MessageList {
       messages: this.#window(room.state.messages),
       entries: this.#toSeq === null && room.state.heldUpTo === null ? (this.#chat.outbox?.of(room.name) ?? []) : [],
       userId: this.#chat.user?.id ?? '',
+      now: Date.now(),
       ...this.#content(room),
     });
     this.#draw(rows);

@@ -21,13 +21,16 @@ const GROUP_SPAN_MS = 5 * 60_000;
  * @param {Entry[]} content.entries
  * @param {string} content.userId whose page this is
  * @param {number | null} content.unreadAfter the unread line stands before the first unread message above this number
+ * @param {number} content.now
  * @returns {Row[]}
  */
-export function rowsOf({ messages, entries, userId, unreadAfter }) {
+export function rowsOf({ messages, entries, userId, unreadAfter, now }) {
   /** @type {Row[]} */
   const rows = [];
   /** Own messages that are here already, whatever the outbox knows. @type {Set<string | null>} */
   const sent = new Set();
+  /** A day is called by how long ago it was. */
+  const today = dayOf(now);
   let day = '';
   let author = '';
   let previousAt = 0;
@@ -36,7 +39,7 @@ export function rowsOf({ messages, entries, userId, unreadAfter }) {
   /** @param {number} at @param {string} by @param {string} key */
   const place = (at, by, key) => {
     const date = dayOf(at);
-    if (date !== day) rows.push({ type: 'day', key: `day:${date}:${key}`, version: '', at });
+    if (date !== day) rows.push({ type: 'day', key: `day:${date}:${key}`, version: today, at });
     const follows = by !== '' && by === author && date === day && at - previousAt < GROUP_SPAN_MS;
     [day, author, previousAt] = [date, by, at];
     return follows;

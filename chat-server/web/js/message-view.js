@@ -50,7 +50,7 @@ function entryView({ entry, follows }, { retry, discard }) {
   const failed = entry.status === 'failed';
   const foot = failed
     ? [
-        el('span', { class: 'problem' }, `Not sent: ${entry.reason ?? 'the server refused it'}`),
+        el('span', { class: 'problem', role: 'alert' }, `Not sent: ${entry.reason ?? 'the server refused it'}`),
         el('button', { type: 'button', class: 'small', onclick: () => retry(entry.key) }, 'Retry'),
         el('button', { type: 'button', class: 'small', onclick: () => discard(entry.key) }, 'Delete'),
       ]
@@ -120,11 +120,20 @@ export function bodyNodes(text) {
   let end = 0;
   for (const match of text.matchAll(LINK)) {
     const address = match[0].replace(AFTER_LINK, '');
-    if (UNSEEN.test(address) || !URL.canParse(address)) continue;
+    if (UNSEEN.test(address) || !isAddress(address)) continue;
     nodes.push(text.slice(end, match.index));
     nodes.push(el('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow ugc', dir: 'ltr' }, address));
     end = match.index + address.length;
   }
   nodes.push(text.slice(end));
   return nodes;
+}
+
+/** Whether a browser would follow it. @param {string} text */
+function isAddress(text) {
+  try {
+    return new URL(text).host !== '';
+  } catch {
+    return false;
+  }
 }

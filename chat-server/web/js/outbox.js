@@ -8,7 +8,7 @@
  * @property {string} body
  * @property {number} at when it was written, Unix milliseconds
  * @property {'waiting' | 'sending' | 'acked' | 'failed'} status
- * @property {number} dueAt when a waiting entry may be sent
+ * @property {number} dueAt when a waiting entry may be sent, on a clock that nobody sets
  * @property {number} attempts
  * @property {number} [seq] its number in the room, once acked
  * @property {string} [code] why it failed

@@ -21,7 +21,7 @@ export function loadOlder(connection, room) {
   if (!room.state.hasMore || before === undefined) return Promise.resolve(false);
   return alone(room, async () => {
     const page = await history(connection, room, before, OLDER_PAGE_MESSAGES);
-    return page && (() => room.state.prepend(page.messages, page.has_more));
+    return page && (() => room.state.prepend(page.messages, page.has_more, before));
   });
 }
 

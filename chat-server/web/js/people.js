@@ -6,6 +6,8 @@
 
 /** A signal may be late by this much before a typist is taken off the line. */
 const TYPING_SLACK_MS = 1000;
+/** People that are kept of a room, as many as the server lists. */
+const LISTED_MAX = 200;
 
 export class People {
   /** By user id. At most 200 come from the server, those online first. @type {Map<string, Participant>} */
@@ -25,6 +27,7 @@ export class People {
   /** @param {{user: User, members: number, online: number}} event */
   joined(event) {
     this.#participants.set(event.user.id, { user: event.user, is_online: true });
+    this.#bound();
     this.#count(event);
   }
 
@@ -32,7 +35,16 @@ export class People {
   left(event) {
     if (event.reason === 'offline') this.#participants.set(event.user.id, { user: event.user, is_online: false });
     else this.#participants.delete(event.user.id);
+    this.#bound();
     this.#count(event);
+  }
+
+  /** Lets somebody go who is offline, or whoever is here longest, when there is one too many. */
+  #bound() {
+    if (this.#participants.size <= LISTED_MAX) return;
+    const participants = [...this.#participants.values()];
+    const surplus = participants.find((participant) => !participant.is_online) ?? participants[0];
+    this.#participants.delete(surplus.user.id);
   }
 
   /** @param {boolean} isOnline */

@@ -27,6 +27,8 @@ export class RoomState {
   generation = 0;
   /** What the server counted as unread, and up to which message. */
   #counted = { unread: 0, lastSeq: 0 };
+  /** What arrived beyond `heldUpTo` and is not held, ascending by `seq`; as many as are counted. @type {Message[]} */
+  #unheld = [];
   #heldMax;
 
   constructor({ heldMax = HELD_MESSAGES_MAX } = {}) {
@@ -56,6 +58,7 @@ export class RoomState {
       this.generation += 1;
       this.lastSeq = event.last_seq;
       this.heldUpTo = null;
+      this.#unheld = [];
     }
     if (this.messages.length === 0) this.hasMore = event.has_more;
     this.epoch = event.epoch;
@@ -81,10 +84,15 @@ export class RoomState {
     return 'applied';
   }
 
-  /** Takes a page of older messages. @param {Message[]} messages @param {boolean} hasMore */
-  prepend(messages, hasMore) {
-    const lowest = this.messages[0]?.seq ?? Infinity;
-    this.messages = [...messages.filter((message) => message.seq < lowest), ...this.messages];
+  /**
+   * Takes the messages before the one numbered `before`, unless that one is not the first any more: there would be a hole.
+   * @param {Message[]} messages
+   * @param {boolean} hasMore
+   * @param {number} before
+   */
+  prepend(messages, hasMore, before) {
+    if (this.messages[0]?.seq !== before) return;
+    this.messages = [...messages, ...this.messages];
     this.hasMore = hasMore;
     this.#dropNewest();
   }
@@ -98,6 +106,7 @@ export class RoomState {
     const highest = this.messages.at(-1)?.seq ?? 0;
     this.messages.push(...messages.filter((message) => message.seq > highest && message.seq <= upTo));
     this.heldUpTo = upTo < (this.lastSeq ?? 0) ? upTo : null;
+    this.#unheld = this.#unheld.filter((message) => message.seq > upTo);
     this.#dropOldest();
   }
 
@@ -117,10 +126,12 @@ export class RoomState {
     const holdsAllUnread = this.lastSeq !== null && this.heldUpTo === null && (!this.hasMore || lowest <= this.readSeq + 1);
     const from = holdsAllUnread ? this.readSeq : Math.max(this.readSeq, this.#counted.lastSeq);
     let unread = holdsAllUnread ? 0 : this.#counted.unread;
-    for (let index = this.messages.length - 1; index >= 0 && unread < UNREAD_MAX; index -= 1) {
-      const message = this.messages[index];
-      if (message.seq <= from) break;
-      if (countsAsUnread(message, userId)) unread += 1;
+    for (const messages of [this.#unheld, this.messages]) {
+      for (let index = messages.length - 1; index >= 0 && unread < UNREAD_MAX; index -= 1) {
+        const message = messages[index];
+        if (message.seq <= from) break;
+        if (countsAsUnread(message, userId)) unread += 1;
+      }
     }
     return Math.min(unread, UNREAD_MAX);
   }
@@ -133,7 +144,11 @@ export class RoomState {
       if (message.changed_seq > held.changed_seq) this.messages[index] = message;
       return;
     }
-    if (index === this.messages.length && this.heldUpTo !== null) return;
+    if (index === this.messages.length && this.heldUpTo !== null) {
+      this.#unheld.push(message);
+      if (this.#unheld.length > UNREAD_MAX) this.#unheld.shift();
+      return;
+    }
     if (index === 0 && this.hasMore && this.messages.length > 0) return;
     this.messages.splice(index, 0, message);
   }

@@ -27,6 +27,14 @@ export class Room {
   problem = null;
   #info;
 
+  /** A room that the server doesn't list, for what could not be sent to it. @param {string} name */
+  static gone(name) {
+    const nothing = { kind: 'open', joined: false, members: 0, online: 0, last_seq: 0, read_seq: 0, unread: 0 };
+    const room = new Room({ name, description: 'There is no such room any more.', ...nothing });
+    room.problem = room.description;
+    return room;
+  }
+
   /** @param {import('./wire.js').RoomInfo} info */
   constructor(info) {
     this.#info = info;

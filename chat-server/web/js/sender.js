@@ -32,8 +32,8 @@ export class Sender {
   flush() {
     clearTimeout(this.#timer);
     if (this.#connection.state.name !== 'open') return;
-    for (const entry of this.#outbox.due(Date.now())) if (this.#mayGo(entry.room)) this.#deliver(entry);
-    const waitMs = this.#outbox.waitMs(Date.now());
+    for (const entry of this.#outbox.due(performance.now())) if (this.#mayGo(entry.room)) this.#deliver(entry);
+    const waitMs = this.#outbox.waitMs(performance.now());
     if (waitMs !== null) this.#timer = setTimeout(() => this.flush(), waitMs);
   }
 
@@ -46,7 +46,7 @@ export class Sender {
       this.#acked(room, ack.seq);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      this.#outbox.refused(key, error, Date.now());
+      this.#outbox.refused(key, error, performance.now());
     }
     this.#changed(room);
     this.flush();

@@ -16,13 +16,28 @@ export class SignOut {
       el('button', { type: 'button', class: 'small danger', onclick: () => this.#signOut() }, 'Sign out'),
     ),
   );
-  /** The server closes the connection of whoever signs out; that is then no surprise. */
-  isUnderWay = false;
+  /** Where somebody signs out just now. @type {null | 'here' | 'in another tab'} */
+  #underWay = null;
+  /** The chat's other tabs: none of them is to keep again what was forgotten. */
+  #tabs = new BroadcastChannel('fitness-chat:sign-out');
   #chat;
 
   /** @param {import('./chat.js').Chat} chat */
   constructor(chat) {
     this.#chat = chat;
+    this.#tabs.onmessage = ({ data: isUnderWay }) => {
+      this.#underWay = isUnderWay ? 'in another tab' : null;
+    };
+  }
+
+  /** Whether what was written is being forgotten. The server then closes the connections, which is no surprise. */
+  get isUnderWay() {
+    return this.#underWay !== null;
+  }
+
+  /** The connection ended meanwhile. */
+  ended() {
+    if (this.#underWay === 'in another tab') location.assign('/login');
   }
 
   start() {
@@ -39,7 +54,8 @@ export class SignOut {
   }
 
   async #signOut() {
-    this.isUnderWay = true;
+    this.#underWay = 'here';
+    this.#tabs.postMessage(true);
     const outcome = await post('logout', {});
     if (outcome.ok) {
       this.#chat.outbox?.clear();
@@ -47,7 +63,8 @@ export class SignOut {
       location.assign('/login');
       return;
     }
-    this.isUnderWay = false;
+    this.#underWay = null;
+    this.#tabs.postMessage(false);
     this.#text.textContent = outcome.message;
     if (!this.element.open) this.element.showModal();
   }

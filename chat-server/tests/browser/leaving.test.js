@@ -1,0 +1,78 @@
+// Leaving a room, and what stays when a room is gone.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { composer, eventually, messageWith, needsServer, network, newPerson, openBrowser, say, unique } from './support.js';
+import { needsCli, runCli } from './own-server.js';
+
+const PHONE = { viewport: { width: 360, height: 800 }, hasTouch: true };
+
+describe('leaving a room', needsServer, () => {
+  let browser;
+
+  before(async () => {
+    browser = await openBrowser();
+  });
+
+  after(() => browser?.close());
+
+  it('leads on a phone from the list of members to what is said instead of the messages, with the focus', async () => {
+    const { page, context, surprises } = await newPerson(browser, { name: 'ann', room: 'general', context: PHONE });
+    await page.getByRole('button', { name: 'Members', exact: true }).click();
+    await page.getByRole('button', { name: 'Leave room' }).click();
+    await page.getByText('You left this room.').waitFor();
+    assert.equal(await page.evaluate(focused), 'You left this room.');
+    await page.getByRole('button', { name: 'Back to the rooms' }).click();
+    await page.locator('[data-room="general"]').waitFor();
+    assert.deepEqual(surprises, []);
+    await context.close();
+  });
+
+  it('says so when it fails', async () => {
+    const ben = await newPerson(browser, { name: 'ben', room: 'general' });
+    await network.refuseNext(ben, 'leave_room', { code: 'internal', message: 'something went wrong' });
+    await ben.page.getByRole('button', { name: 'Leave room' }).click();
+    await ben.page.getByRole('alert').filter({ hasText: 'You are still in the room: something went wrong' }).waitFor();
+    await ben.context.close();
+  });
+});
+
+describe('a room that is gone', { ...needsServer, ...needsCli }, () => {
+  let browser;
+
+  before(async () => {
+    browser = await openBrowser();
+  });
+
+  after(() => browser?.close());
+
+  it('keeps what was not sent to it in reach', async () => {
+    const room = unique('short-lived');
+    assert.equal((await runCli(['room', 'add', room])).code, 0);
+    const carl = await newPerson(browser, { name: 'carl', room });
+    const { page } = carl;
+    const text = unique('too-late');
+    await network.cut(carl);
+    await say(page, text);
+    assert.equal((await runCli(['room', 'archive', room])).code, 0);
+    await network.heal(carl);
+    for (let visit = 0; visit < 2; visit += 1) {
+      const entry = messageWith(page, text);
+      await entry.getByRole('alert').waitFor();
+      await entry.getByRole('button', { name: 'Retry' }).waitFor();
+      assert.equal(await composer(page).isVisible(), false);
+      await page.reload();
+      await page.locator(`[data-room="${room}"]`).click();
+    }
+    await messageWith(page, text).getByRole('button', { name: 'Delete' }).click();
+    await eventually(() => messageWith(page, text).count(), 0);
+    await page.reload();
+    await page.locator('[data-room="general"]').waitFor();
+    assert.equal(await page.locator(`[data-room="${room}"]`).count(), 0);
+    await carl.context.close();
+  });
+});
+
+/** Runs in the page: the text of what has the focus. */
+function focused() {
+  return document.querySelector('fitness-chat').shadowRoot.activeElement?.textContent;
+}
