@@ -296,7 +296,7 @@ pub(crate) struct EndedMembership {
 }
 
 impl EndedMembership {
-    /// Ends what the person hears of the room, on all connections of this node.
+    /// Ends what the person hears of the room, on all connections of this node, and with the last of them their presence.
     pub(crate) fn tell(self, node: &Node) {
         let Self { room_id, user_id, control_seq } = self;
         node.room_reads.note_ended();

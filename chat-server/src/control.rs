@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;
 use crate::node::metrics::StoreRead;
-use crate::node::presence::CHANGES_TOLD_MAX;
+use crate::node::presence::Untold;
 use crate::person::Person;
 use crate::security_log;
 use crate::shard::inbox::{ShardEvent, Unsubscribe};
@@ -155,24 +155,31 @@ pub(crate) async fn run_ephemeral(node: Arc<Node>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        survive_now("typing and presence", || {
-            node.sweep_typing();
-            for (room_id, changes) in node.presence.take_untold() {
-                tell_presence(&node, room_id, changes);
-            }
-            tell_dropped_presence(&node);
-        });
+        survive_now("typing and presence", || tell_ephemeral(&node));
     }
 }
 
-fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Person>>) {
-    if changes.len() > CHANGES_TOLD_MAX {
-        let Some(frame) = node.presence_frame(room_id) else { return };
-        for inbox in node.inboxes.iter() {
-            inbox.post_ephemeral(room_id, frame.clone(), None);
-        }
-        return;
+fn tell_ephemeral(node: &Node) {
+    node.sweep_typing();
+    for inbox in node.inboxes.iter() {
+        node.presence.note_lost(inbox.take_dropped());
     }
+    for (room_id, untold) in node.presence.take_untold() {
+        match untold {
+            Untold::Changes(changes) => tell_changes(node, room_id, changes),
+            Untold::List => tell_list(node, room_id),
+        }
+    }
+}
+
+fn tell_list(node: &Node, room_id: RoomId) {
+    let Some(frame) = node.presence_frame(room_id) else { return };
+    for inbox in node.inboxes.iter() {
+        inbox.post_ephemeral(room_id, frame.clone(), None);
+    }
+}
+
+fn tell_changes(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Person>>) {
     let Some(room) = node.directory.name(room_id) else { return };
     let (members, online) = (node.directory.members(room_id), node.presence.online(room_id));
     for change in changes {
@@ -184,16 +191,6 @@ fn tell_presence(node: &Node, room_id: RoomId, changes: Vec<PresenceChange<Perso
             }
         };
         node.broadcast_ephemeral(room_id, &event, user_id);
-    }
-}
-
-/// Tells the presence in the rooms afresh of which a shard had to drop something.
-fn tell_dropped_presence(node: &Node) {
-    for inbox in node.inboxes.iter() {
-        for room_id in inbox.take_dropped() {
-            let Some(frame) = node.presence_frame(room_id) else { continue };
-            inbox.post_ephemeral(room_id, frame, None);
-        }
     }
 }
 
@@ -230,21 +227,18 @@ mod tests {
 
     use super::*;
     use crate::defect::node;
+    use crate::shard::inbox::EPHEMERAL_MAX;
 
     #[test]
     fn a_room_of_which_a_shard_dropped_something_is_told_its_presence_afresh() {
         let (node, room_id) = (node(), RoomId::new(1));
         let inbox = &node.inboxes[0];
-        let fill = || inbox.post_ephemeral(room_id, Bytes::new(), None);
-        while inbox.take_dropped().is_empty() {
-            fill();
+        for _ in 0..=EPHEMERAL_MAX {
+            inbox.post_ephemeral(room_id, Bytes::new(), None);
         }
-        tell_dropped_presence(&node);
-        assert_eq!(inbox.take_dropped().len(), 0, "what was taken is not dropped any more");
-        fill();
-        inbox.take();
-        tell_dropped_presence(&node);
-        tell_dropped_presence(&node);
+        assert_eq!(inbox.take().len(), EPHEMERAL_MAX);
+        tell_ephemeral(&node);
+        tell_ephemeral(&node);
         let told = inbox.take();
         assert!(matches!(told[..], [ShardEvent::Ephemeral { except: None, .. }]), "{told:?}");
     }

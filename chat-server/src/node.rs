@@ -129,13 +129,19 @@ impl Drop for RequestUnderWay {
 impl Node {
     /// Waits until no WebSocket is left and no request is under way, but not for ever.
     pub(crate) async fn drained(&self) {
-        let all_gone = async {
+        let sockets = self.until_none(&self.sockets, self.timers.drain_timeout_ms);
+        let requests = self.until_none(&self.requests, self.timers.drain_requests_timeout_ms);
+        tokio::join!(sockets, requests);
+    }
+
+    async fn until_none(&self, count: &AtomicUsize, timeout_ms: u64) {
+        let none = async {
             let mut ticks = tokio::time::interval(Duration::from_millis(self.timers.tick_ms));
-            while self.sockets.load(Ordering::Relaxed) + self.requests.load(Ordering::Relaxed) > 0 {
+            while count.load(Ordering::Relaxed) > 0 {
                 ticks.tick().await;
             }
         };
-        let _ = tokio::time::timeout(Duration::from_millis(self.timers.drain_timeout_ms), all_gone).await;
+        let _ = tokio::time::timeout(Duration::from_millis(timeout_ms), none).await;
     }
 
     /// How many hear a room on this node.

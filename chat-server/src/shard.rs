@@ -15,6 +15,7 @@ pub(crate) mod state;
 pub(crate) mod timers;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,7 +32,7 @@ use crate::frame;
 use crate::node::Node;
 use crate::node::metrics::Transport;
 use crate::person::Person;
-use crate::shard::inbox::Inbox;
+use crate::shard::inbox::{Inbox, ShardEvent};
 use crate::shard::later::Later;
 use crate::shard::requests::Requests;
 use crate::shard::rooms::Rooms;
@@ -59,6 +60,8 @@ pub(crate) struct Shard<W> {
     connections: RefCell<Slab<Connection<W>>>,
     rooms: RefCell<Rooms>,
     requests: RefCell<Requests>,
+    /// What was taken from the inbox and is yet to be done.
+    events: RefCell<VecDeque<ShardEvent>>,
     /// Slots with something to write, first those of this turn. A slot may stand here that has been written to.
     now: RefCell<Vec<usize>>,
     later: RefCell<Later>,
@@ -75,6 +78,7 @@ impl<W: SocketWriter> Shard<W> {
             connections: RefCell::default(),
             rooms: RefCell::default(),
             requests: RefCell::default(),
+            events: RefCell::default(),
             now: RefCell::default(),
             later: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BUFFER_BYTES]),

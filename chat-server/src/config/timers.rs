@@ -41,6 +41,8 @@ pub struct Timers {
     pub drain_spread_ms: u64,
     /// How long the server waits for them.
     pub drain_timeout_ms: u64,
+    /// How long it waits for plain requests that are under way.
+    pub drain_requests_timeout_ms: u64,
     /// How long all of stopping may take, the last commits included.
     pub stop_timeout_ms: u64,
 }
@@ -65,6 +67,7 @@ impl Default for Timers {
             typing: TypingTimes::default(),
             drain_spread_ms: 2_000,
             drain_timeout_ms: 6_000,
+            drain_requests_timeout_ms: 2_000,
             stop_timeout_ms: 9_500,
         }
     }

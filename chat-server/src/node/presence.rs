@@ -1,6 +1,7 @@
 //! Live presence of this node: the board, what is yet to be told of it, and what is yet to be written down.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -17,11 +18,21 @@ use crate::node::Node;
 use crate::person::{Person, StoredPerson};
 
 /// Changes of presence in a room that are told one by one; more at once are told as a whole list.
-pub(crate) const CHANGES_TOLD_MAX: usize = 50;
+const CHANGES_TOLD_MAX: usize = 50;
 /// Presence records in one command.
 const RECORDS_MAX: usize = 500;
 /// Milliseconds between two whole lists of a room, at least: a storm of comings costs a list a second, not one each.
 const LIST_INTERVAL_MS: i64 = 1_000;
+
+/// What is to be told of a room.
+#[derive(Debug)]
+pub(crate) enum Untold {
+    /// What changed.
+    Changes(Vec<PresenceChange<Person>>),
+    /// Who is present.
+    List,
+}
+
 /// The board with its two lists of changes. Both are bounded by the people who are connected.
 pub(crate) struct Presence {
     clock: Arc<dyn Clock>,
@@ -34,6 +45,8 @@ struct Held {
     /// By room and in the order in which they happened.
     untold: BTreeMap<RoomId, Vec<PresenceChange<Person>>>,
     unwritten: HashMap<(RoomId, UserId), PresenceRecord>,
+    /// The rooms of which a whole list is to be told.
+    lost: BTreeSet<RoomId>,
     /// When a room was last told as a whole list.
     listed_at: HashMap<RoomId, Timestamp>,
 }
@@ -44,6 +57,7 @@ impl Presence {
             board: PresenceBoard::new(grace_ms),
             untold: BTreeMap::new(),
             unwritten: HashMap::new(),
+            lost: BTreeSet::new(),
             listed_at: HashMap::new(),
         };
         Self { clock, held: Mutex::new(held) }
@@ -67,29 +81,44 @@ impl Presence {
 
     /// So many connections of somebody ended with their membership.
     pub(crate) fn leave(&self, room_id: RoomId, user_id: UserId, connections: u32) {
-        let mut held = self.held();
+        let (mut held, wall) = (self.held(), self.clock.wall());
         let change = held.board.leave(room_id, user_id, connections, LeaveReason::Left, self.clock.now());
-        held.note(change, self.clock.wall());
+        if change.is_none() && held.board.is_present(room_id, user_id) {
+            // Back already, as a member of whom nothing is written down yet.
+            let record = PresenceRecord { room_id, user_id, is_online: true, last_active: wall };
+            held.unwritten.insert((room_id, user_id), record);
+        }
+        held.note(change, wall);
+    }
+
+    /// Something that was told of rooms was lost on the way to some of those who are in them.
+    pub(crate) fn note_lost(&self, room_ids: BTreeSet<RoomId>) {
+        self.held().lost.extend(room_ids);
     }
 
     /// Ends the grace of those who did not come back, and takes what is to be told, by room.
-    pub(crate) fn take_untold(&self) -> BTreeMap<RoomId, Vec<PresenceChange<Person>>> {
+    pub(crate) fn take_untold(&self) -> BTreeMap<RoomId, Untold> {
         let mut held = self.held();
         let (now, wall) = (self.clock.now(), self.clock.wall());
         for change in held.board.sweep(now) {
             held.note(Some(change), wall);
         }
-        let (untold, listed_at) = (std::mem::take(&mut held.untold), &mut held.listed_at);
+        let Held { untold, lost, listed_at, .. } = &mut *held;
         listed_at.retain(|_, &mut at| now.ms_since(at) < LIST_INTERVAL_MS);
-        let (due, later) = untold.into_iter().partition(|(room_id, changes)| {
-            let is_list = changes.len() > CHANGES_TOLD_MAX;
-            let is_due = !is_list || !listed_at.contains_key(room_id);
-            if is_list && is_due {
-                listed_at.insert(*room_id, now);
+        lost.extend(untold.iter().filter(|(_, changes)| changes.len() > CHANGES_TOLD_MAX).map(|(&id, _)| id));
+        let mut due = BTreeMap::new();
+        lost.retain(|&room_id| match listed_at.entry(room_id) {
+            Entry::Occupied(_) => true,
+            Entry::Vacant(vacant) => {
+                vacant.insert(now);
+                untold.remove(&room_id);
+                due.insert(room_id, Untold::List);
+                false
             }
-            is_due
         });
-        held.untold = later;
+        // Where a list is yet to come, it tells the changes, too.
+        let now_told = untold.extract_if(.., |room_id, _| !lost.contains(room_id));
+        due.extend(now_told.map(|(room_id, changes)| (room_id, Untold::Changes(changes))));
         due
     }
 
@@ -98,6 +127,7 @@ impl Presence {
         let mut held = self.held();
         held.board.forget(room_id);
         held.untold.remove(&room_id);
+        held.lost.remove(&room_id);
     }
 
     /// Takes what is to be written down, in parts of bounded size.
@@ -188,5 +218,59 @@ impl Held {
         let record = PresenceRecord { last_active: wall, ..PresenceRecord::from(&change) };
         self.unwritten.insert((change.room_id, change.user.id), record);
         self.untold.entry(change.room_id).or_default().push(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_domain::{DisplayName, UserSummary, Username};
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    const ROOM: RoomId = RoomId::new(1);
+
+    fn presence() -> Presence {
+        Presence::new(60_000, Arc::new(SystemClock::start()))
+    }
+
+    fn person(id: i64) -> Person {
+        let username = Username::new(format!("p{id}")).unwrap();
+        let display_name = DisplayName::from(&username);
+        Person::new(UserSummary { id: UserId::new(id), username, display_name }).unwrap()
+    }
+
+    #[test]
+    fn whoever_is_back_before_the_end_of_the_membership_was_told_is_written_down_as_present() {
+        let (presence, ann) = (presence(), person(1));
+        presence.enter(ROOM, &ann);
+        presence.enter(ROOM, &ann);
+        presence.take_unwritten();
+        presence.leave(ROOM, ann.id, 1);
+        let written = presence.take_unwritten().concat();
+        assert_eq!(written.iter().map(|record| record.is_online).collect::<Vec<_>>(), [true]);
+        presence.leave(ROOM, ann.id, 1);
+        let written = presence.take_unwritten().concat();
+        assert_eq!(written.iter().map(|record| record.is_online).collect::<Vec<_>>(), [false]);
+    }
+
+    #[test]
+    fn what_was_lost_or_is_much_is_told_as_a_list_and_that_once_a_second() {
+        let presence = presence();
+        presence.enter(ROOM, &person(1));
+        assert!(
+            matches!(presence.take_untold().remove(&ROOM), Some(Untold::Changes(changes)) if changes.len() == 1)
+        );
+        presence.note_lost(BTreeSet::from([ROOM]));
+        presence.enter(ROOM, &person(2));
+        assert!(matches!(presence.take_untold().remove(&ROOM), Some(Untold::List)));
+        presence.note_lost(BTreeSet::from([ROOM]));
+        presence.enter(ROOM, &person(3));
+        assert!(presence.take_untold().is_empty(), "the next list has it");
+        let other = RoomId::new(2);
+        (0..=50).for_each(|id| presence.enter(other, &person(id)));
+        assert!(matches!(presence.take_untold().remove(&other), Some(Untold::List)));
+        (51..=102).for_each(|id| presence.enter(other, &person(id)));
+        assert!(presence.take_untold().is_empty());
     }
 }

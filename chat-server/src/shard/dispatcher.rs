@@ -24,7 +24,8 @@ pub(super) const WRITES_PER_TURN: usize = 64;
 
 /// Runs the dispatcher of a shard until the thread ends.
 pub(crate) async fn run<W: SocketWriter>(shard: Rc<Shard<W>>) {
-    // What a panic leaves out is a hole in the numbers, which the clients see and fill.
+    // The one event in hand is lost with a panic: if it was a commit, that is a hole in the numbers, which the clients see
+    // and fill.
     while survive("the dispatcher", dispatch(&shard)).await.is_none() {
         shard.list_again();
     }
@@ -37,12 +38,13 @@ async fn dispatch<W: SocketWriter>(shard: &Rc<Shard<W>>) {
     loop {
         inbox.wait().await;
         loop {
-            let events = inbox.take();
-            if events.is_empty() && !shard.has_touched() {
+            shard.events.borrow_mut().extend(inbox.take());
+            if shard.events.borrow().is_empty() && !shard.has_touched() {
                 break;
             }
             let (mut for_few, mut answered) = (Vec::new(), 0);
-            for event in events {
+            loop {
+                let Some(event) = shard.events.borrow_mut().pop_front() else { break };
                 if let ShardEvent::Committed { rounds, answers, credit } = event {
                     answered += answers.len();
                     shard.deliver(rounds, answers).await;

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::node::connections::ConnectionAddress;
 
 /// Ephemeral events that may wait in an inbox, at most; more are dropped.
-const EPHEMERAL_MAX: usize = 4_096;
+pub(crate) const EPHEMERAL_MAX: usize = 4_096;
 
 /// Frames of one room in one commit, concatenated; `last` is the number of the last change in them.
 #[derive(Debug, Clone)]

@@ -208,6 +208,19 @@ describe('unread', () => {
     assert.equal(state.unread(ben.id), 0);
   });
 
+  it('counts what it lets go', () => {
+    const state = stateWith(messages(11, 18), { has_more: true });
+    state.readUpTo(18, 0);
+    state.following = false;
+    state.apply(19, message(19));
+    state.apply(20, message(20));
+    state.apply(21, message(21));
+    assert.equal(state.heldUpTo, 20);
+    assert.equal(state.unread(ben.id), 3);
+    state.prepend(messages(9, 10), true, 11);
+    assert.equal(state.unread(ben.id), 3);
+  });
+
   it('never falls back with an older marker', () => {
     const state = stateWith(messages(1, 4));
     state.readUpTo(4, 0);

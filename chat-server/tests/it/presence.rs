@@ -74,6 +74,7 @@ fn whoever_left_is_in_no_list_not_even_if_another_came_instead() {
         // What is read of the room now, others may be shown for a second.
         ann.join("general").await;
         bob.ask(json!({"type": "leave_room", "room": "general"})).await;
+        ann.expect("user_left").await;
         let joined = cleo.join("general").await;
         let names: Vec<&str> = joined["participants"]
             .as_array()

@@ -124,6 +124,8 @@ export class Chat {
   /** @param {string} key */
   discard(key) {
     this.outbox?.discard(key);
+    for (const room of this.rooms.values()) if (room.isGone && !this.hasUnsent(room)) this.rooms.delete(room.name);
+    this.#changed('rooms');
     this.#changed('messages');
   }
 
@@ -207,7 +209,7 @@ export class Chat {
       this.rooms.set(info.name, room ?? new Room(info));
     }
     for (const { room: name } of this.outbox?.entries ?? []) {
-      if (!this.rooms.has(name)) this.rooms.set(name, Room.gone(name));
+      if (!this.rooms.has(name)) this.rooms.set(name, Room.gone(name, before.get(name)));
     }
     this.roomsKnown = true;
     for (const room of this.rooms.values()) if (room.joined && !room.live) this.#join(room);

@@ -159,7 +159,6 @@ export class FitnessChat extends HTMLElement {
     // Before the button goes that may have the focus.
     if (room && !hasRoom) this.#layout.hidePeople();
     this.#layout.leaveButton.hidden = !room?.joined;
-    this.#layout.leaveProblem.textContent = '';
   }
 
   /** @param {Room | null} room */
@@ -190,6 +189,7 @@ export class FitnessChat extends HTMLElement {
 
   #connectionChanged() {
     const { state } = this.#chat.connection;
+    if (state.name === 'open') this.#signOut.connected();
     if (state.name === 'ended' && this.#signOut.isUnderWay) {
       this.#signOut.ended();
       return;
@@ -237,6 +237,7 @@ export class FitnessChat extends HTMLElement {
       this.#chat.open(room);
     }
     if (isNew || !room) {
+      this.#layout.leaveProblem.textContent = '';
       this.#unreadAfter = room && room.state.unread(this.#chat.user?.id ?? '') > 0 ? room.state.readSeq : null;
       this.#composer.show(room);
       this.#drawHeading();
@@ -248,6 +249,7 @@ export class FitnessChat extends HTMLElement {
   async #leave() {
     const room = this.#room;
     if (!room) return;
+    this.#layout.leaveProblem.textContent = '';
     try {
       await this.#chat.leave(room);
     } catch (error) {
@@ -283,10 +285,7 @@ export class FitnessChat extends HTMLElement {
     if (room && isAttended && this.#list.following && this.#layout.showsMessages) this.#chat.markRead(room);
   }
 
-  /** Not after signing out, which has just forgotten all drafts. */
-  #keep = () => {
-    if (!this.#signOut.isUnderWay) this.#composer.keep();
-  };
+  #keep = () => this.#composer.keep();
 }
 
 /** @param {HTMLLinkElement} link @returns {Promise<void>} */

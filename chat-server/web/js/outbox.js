@@ -147,8 +147,16 @@ export class Outbox {
     this.#store.remove(this.#prefix + key);
   }
 
+  /** How many are not sent yet, also by other tabs. */
+  get unsent() {
+    const keys = this.entries.filter((entry) => entry.status !== 'acked').map((entry) => this.#prefix + entry.key);
+    return new Set([...keys, ...this.#store.names(this.#prefix)]).size;
+  }
+
+  /** Forgets everything, also what other tabs wrote. */
   clear() {
-    for (const entry of [...this.entries]) this.discard(entry.key);
+    this.entries = [];
+    for (const name of this.#store.names(this.#prefix)) this.#store.remove(name);
   }
 
   /** The first entry of each room that is neither acked nor failed. */

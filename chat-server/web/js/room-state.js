@@ -27,7 +27,7 @@ export class RoomState {
   generation = 0;
   /** What the server counted as unread, and up to which message. */
   #counted = { unread: 0, lastSeq: 0 };
-  /** What arrived beyond `heldUpTo` and is not held, ascending by `seq`; as many as are counted. @type {Message[]} */
+  /** What lies beyond `heldUpTo` and is known but not held, ascending by `seq`; as many as are counted. @type {Message[]} */
   #unheld = [];
   #heldMax;
 
@@ -145,8 +145,8 @@ export class RoomState {
       return;
     }
     if (index === this.messages.length && this.heldUpTo !== null) {
-      this.#unheld.push(message);
-      if (this.#unheld.length > UNREAD_MAX) this.#unheld.shift();
+      const before = this.#unheld.filter((other) => other.seq !== message.seq);
+      this.#unheld = [...before, message].sort((a, b) => a.seq - b.seq).slice(-UNREAD_MAX);
       return;
     }
     if (index === 0 && this.hasMore && this.messages.length > 0) return;
@@ -179,7 +179,8 @@ export class RoomState {
 
   #dropNewest() {
     if (this.messages.length <= this.#heldMax) return;
-    this.messages.length = this.#heldMax;
+    const dropped = this.messages.splice(this.#heldMax);
+    this.#unheld = [...dropped, ...this.#unheld].slice(-UNREAD_MAX);
     this.heldUpTo = this.messages[this.#heldMax - 1].seq;
   }
 }

@@ -10,6 +10,8 @@ const LEFT_TEXTS = new Map([
   ['archived', 'This room was archived.'],
 ]);
 
+const GONE_TEXT = 'There is no such room any more.';
+
 export class Room {
   state = new RoomState();
   people = new People();
@@ -25,13 +27,20 @@ export class Room {
   markedSeq = 0;
   /** Why the room cannot be shown, for people. @type {string | null} */
   problem = null;
+  /** The server doesn't list it any more. */
+  isGone = false;
   #info;
 
-  /** A room that the server doesn't list, for what could not be sent to it. @param {string} name */
-  static gone(name) {
+  /**
+   * A room that the server doesn't list any more, for what could not be sent to it.
+   * @param {string} name
+   * @param {Room} [held] what was known of it
+   */
+  static gone(name, held) {
     const nothing = { kind: 'open', joined: false, members: 0, online: 0, last_seq: 0, read_seq: 0, unread: 0 };
-    const room = new Room({ name, description: 'There is no such room any more.', ...nothing });
-    room.problem = room.description;
+    const room = held ?? new Room({ name, description: GONE_TEXT, ...nothing });
+    if (!room.isGone && room.problem === null) room.left(GONE_TEXT);
+    room.isGone = true;
     return room;
   }
 
@@ -60,6 +69,7 @@ export class Room {
   /** @param {import('./wire.js').RoomInfo} info */
   listed(info) {
     this.#info = info;
+    this.isGone = false;
     this.state.listed(info);
     if (this.live) return;
     this.people.members = info.members;

@@ -25,8 +25,8 @@ export class SignOut {
   /** @param {import('./chat.js').Chat} chat */
   constructor(chat) {
     this.#chat = chat;
-    this.#tabs.onmessage = ({ data: isUnderWay }) => {
-      this.#underWay = isUnderWay ? 'in another tab' : null;
+    this.#tabs.onmessage = ({ data: { userId, isUnderWay } }) => {
+      if (userId === this.#chat.user?.id) this.#set(isUnderWay ? 'in another tab' : null);
     };
   }
 
@@ -40,8 +40,25 @@ export class SignOut {
     if (this.#underWay === 'in another tab') location.assign('/login');
   }
 
+  /** There is a connection again: whatever another tab began came to nothing. */
+  connected() {
+    if (this.#underWay === 'in another tab') this.#set(null);
+  }
+
+  /** From here on nothing that is written is kept, or it is again. @param {null | 'here' | 'in another tab'} underWay */
+  #set(underWay) {
+    this.#underWay = underWay;
+    if (this.#chat.drafts) this.#chat.drafts.isClosed = underWay !== null;
+  }
+
+  /** @param {null | 'here'} underWay */
+  #tell(underWay) {
+    this.#set(underWay);
+    this.#tabs.postMessage({ userId: this.#chat.user?.id, isUnderWay: underWay !== null });
+  }
+
   start() {
-    const unsent = this.#chat.outbox?.entries.filter((entry) => entry.status !== 'acked').length ?? 0;
+    const unsent = this.#chat.outbox?.unsent ?? 0;
     if (unsent === 0) {
       this.#signOut();
       return;
@@ -54,8 +71,7 @@ export class SignOut {
   }
 
   async #signOut() {
-    this.#underWay = 'here';
-    this.#tabs.postMessage(true);
+    this.#tell('here');
     const outcome = await post('logout', {});
     if (outcome.ok) {
       this.#chat.outbox?.clear();
@@ -63,8 +79,7 @@ export class SignOut {
       location.assign('/login');
       return;
     }
-    this.#underWay = null;
-    this.#tabs.postMessage(false);
+    this.#tell(null);
     this.#text.textContent = outcome.message;
     if (!this.element.open) this.element.showModal();
   }

@@ -43,6 +43,8 @@ export const browserStore = {
 
 /** What one user has typed and not sent, by room. */
 export class Drafts {
+  /** Whether they are being forgotten, and nothing is kept any more. */
+  isClosed = false;
   #store;
   #prefix;
 
@@ -60,6 +62,7 @@ export class Drafts {
 
   /** @param {string} room @param {string} text */
   keep(room, text) {
+    if (this.isClosed) return;
     if (text === '') this.#store.remove(this.#prefix + room);
     else this.#store.write(this.#prefix + room, text);
   }
