@@ -205,6 +205,7 @@ const fn open_row(error: &OpenError) -> Row {
         OpenError::Migration { .. } => {
             (1, "migration_failed", "the migration left nothing behind; remove the cause and run it again")
         }
+        OpenError::InUse { .. } => (3, "database_in_use", "stop the server, and run the command again"),
         OpenError::MigrationLock(_) => (1, "migration_lock", "check who may write in the database's folder"),
         OpenError::Unsuitable(_) => (1, "database_unsuitable", "change the database, or use another"),
         OpenError::Repository(error) => repository_row(error),

@@ -34,6 +34,23 @@ pub(crate) struct Line {
     started: Instant,
     events: Vec<Event>,
     end: Option<End>,
+    /// Why there was no connection the last time.
+    trouble: Option<String>,
+    was_connected: bool,
+}
+
+/// Why there is no connection.
+enum NotConnected {
+    /// The server answered with an HTTP status, and maybe said in how many milliseconds to come again.
+    Refused { status: u16, retry_after_ms: Option<u64> },
+    /// There was no answer of HTTP.
+    Failed(String),
+}
+
+impl From<std::io::Error> for NotConnected {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
 }
 
 impl Line {
@@ -52,12 +69,24 @@ impl Line {
             started: Instant::now(),
             events: Vec::new(),
             end: None,
+            trouble: None,
+            was_connected: false,
         })
     }
 
     /// Time that never jumps, since this line was made.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Why there was no connection the last time, if there has been none since.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Whether there ever was a connection.
+    pub(crate) const fn was_connected(&self) -> bool {
+        self.was_connected
     }
 
     /// Does what the client says.
@@ -106,37 +135,45 @@ impl Line {
         let actions = match dialled {
             Ok(socket) => {
                 self.socket = Some(socket);
+                (self.trouble, self.was_connected) = (None, true);
                 self.client.opened(now)
             }
-            Err(Some((status, retry_after_ms))) => {
+            Err(NotConnected::Refused { status, retry_after_ms }) => {
+                self.trouble = Some(format!("{} answers with HTTP {status}", self.authority));
                 self.client.upgrade_refused(status, retry_after_ms, now, chance)
             }
-            Err(None) => self.client.closed(None, now, chance),
+            Err(NotConnected::Failed(why)) => {
+                self.trouble = Some(format!("{}: {why}", self.authority));
+                self.client.closed(None, now, chance)
+            }
         };
         self.act(actions);
         Ok(())
     }
 
-    /// A connection, or the HTTP status that stood in its place.
-    fn connect(&self) -> Result<WebSocket<TcpStream>, Option<(u16, Option<u64>)>> {
+    fn connect(&self) -> Result<WebSocket<TcpStream>, NotConnected> {
         let limit = Duration::from_millis(CONNECT_LIMIT_MS);
-        let addresses = self.authority.to_socket_addrs().map_err(|_| None)?;
-        let stream = addresses
-            .into_iter()
-            .find_map(|address| TcpStream::connect_timeout(&address, limit).ok())
-            .ok_or(None)?;
-        let write_limit = Duration::from_millis(WRITE_LIMIT_MS);
-        stream.set_read_timeout(Some(limit)).map_err(|_| None)?;
-        stream.set_write_timeout(Some(write_limit)).map_err(|_| None)?;
-        let request = self.request().map_err(|_| None)?;
+        let mut connected = Err(NotConnected::Failed("the name stands for no address".to_owned()));
+        for address in self.authority.to_socket_addrs()? {
+            connected = TcpStream::connect_timeout(&address, limit).map_err(NotConnected::from);
+            if connected.is_ok() {
+                break;
+            }
+        }
+        let stream = connected?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_write_timeout(Some(Duration::from_millis(WRITE_LIMIT_MS)))?;
+        let request = self.request().map_err(|error| NotConnected::Failed(error.to_string()))?;
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(socket),
             Err(HandshakeError::Failure(Error::Http(answer))) => {
                 let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
                 let seconds: Option<u64> = retry_after.and_then(|seconds| seconds.parse().ok());
-                Err(Some((answer.status().as_u16(), seconds.map(|seconds| seconds.saturating_mul(1_000)))))
+                let retry_after_ms = seconds.map(|seconds| seconds.saturating_mul(1_000));
+                Err(NotConnected::Refused { status: answer.status().as_u16(), retry_after_ms })
             }
-            Err(_) => Err(None),
+            Err(HandshakeError::Failure(error)) => Err(NotConnected::Failed(error.to_string())),
+            Err(HandshakeError::Interrupted(_)) => Err(NotConnected::Failed("no answer in time".to_owned())),
         }
     }
 

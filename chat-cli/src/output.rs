@@ -190,6 +190,14 @@ pub(crate) fn print_line(human: &str, json: &Value, format: Format) -> bool {
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_ok()
 }
 
+/// Tells people, or a program that reads standard error, something beside a report that has no end.
+pub(crate) fn print_notice(text: &str, format: Format) {
+    to_stderr(&match format {
+        Format::Human => escape(&one_line(text)),
+        Format::Json => escape_json(&json!({ "notice": text }).to_string()),
+    });
+}
+
 /// Prints what the reader of the command line says of it: its own lines, or the first of them as an object.
 pub(crate) fn print_usage_error(text: &str, format: Format) {
     match format {

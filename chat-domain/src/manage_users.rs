@@ -88,7 +88,9 @@ pub fn update_password_hash<R: Repository + ?Sized>(
     replaces: &PasswordHash,
     hash: &PasswordHash,
 ) -> Result<(), RepositoryError> {
-    if repository.find_password_hash(user_id)?.as_ref() == Some(replaces) {
+    // Locked, so that a password that is changed just now isn't undone.
+    let is_there = repository.lock_user(user_id)?.is_some();
+    if is_there && repository.find_password_hash(user_id)?.as_ref() == Some(replaces) {
         repository.set_password_hash(user_id, hash)?;
     }
     Ok(())

@@ -257,7 +257,9 @@ impl Participants for MemoryRepository {
     }
 
     fn list_participations(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Participant>> {
+        let is_active = |id| self.rooms.get(&id).is_some_and(|room| room.is_active);
         let own = self.participants.values().filter(|participant| participant.user_id == user_id);
+        let own = own.filter(|participant| is_active(participant.room_id));
         Ok(own.take(usize_of(limit)).cloned().collect())
     }
 

@@ -55,6 +55,8 @@ pub struct Client {
     rooms: BTreeMap<RoomName, RoomState>,
     /// When to ask for the list of rooms, if memberships are to be looked at.
     list_at: Option<Timestamp>,
+    /// How often the list of rooms was refused, one time after the other.
+    lists_refused: u32,
     outbox: Outbox,
     actions: Vec<Action>,
 }
@@ -82,6 +84,7 @@ impl Client {
             requests: Requests::default(),
             rooms: BTreeMap::new(),
             list_at: None,
+            lists_refused: 0,
             outbox: Outbox::default(),
             actions: Vec::new(),
         }
@@ -298,6 +301,7 @@ impl Client {
         for room in self.rooms.values_mut() {
             room.disconnected();
         }
+        self.lists_refused = 0;
         self.list_at = self.rooms.values().any(RoomState::is_unconfirmed).then_some(now);
     }
 

@@ -5,7 +5,7 @@ use chat_domain::{
     DisplayName, MessageId, MessageKey, MessageKind, RoomDescription, RoomName, Seq, Timestamp, UserId,
     UserSummary, Username, limits,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,8 @@ pub struct Message {
     pub user: Option<User>,
     /// What it says: plain text, never markup.
     pub body: String,
-    /// `text`, `system`, `join` or `leave`.
+    /// `text`, `system`, `join` or `leave`; a kind of a newer server is read as `system`, which is a notice.
+    #[serde(deserialize_with = "known_kind")]
     pub kind: MessageKind,
     /// When it was stored, in Unix milliseconds.
     pub created_at: Timestamp,
@@ -61,6 +62,11 @@ impl From<chat_domain::Message> for Message {
             key: message.key,
         }
     }
+}
+
+fn known_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MessageKind, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Ok(MessageKind::from_name(&name).unwrap_or(MessageKind::System))
 }
 
 /// An entry in a list of participants.
@@ -151,5 +157,19 @@ impl Default for Limits {
             typing_start_interval_ms: limits::TYPING_START_INTERVAL_MS,
             typing_expiry_ms: limits::TYPING_EXPIRY_MS,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_kind_of_a_newer_server_is_a_notice() {
+        let message: Message = serde_json::from_str(
+            r#"{"id":"1","seq":1,"changed_seq":1,"user":null,"body":"?","kind":"poll","created_at":1,"edited_at":null,"key":null}"#,
+        )
+        .unwrap();
+        assert_eq!(message.kind, MessageKind::System);
     }
 }

@@ -43,6 +43,12 @@ pub enum OpenError {
     /// The lock that keeps migrations apart could not be taken.
     #[error("the migration lock can't be taken: {0}")]
     MigrationLock(String),
+    /// A server, or a restore, holds the database.
+    #[error("the database is in use by {holder}")]
+    InUse {
+        /// What the other program wrote of itself.
+        holder: String,
+    },
     /// The database is set up in a way that the chat can't work with.
     #[error("the database can't be used: {0}")]
     Unsuitable(String),

@@ -14,7 +14,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::any_connection::{AnyConnection, MultiBackend};
 use crate::database_url::{Backend, DatabaseUrl};
 use crate::error::OpenError;
-use crate::lock_file::beside;
+use crate::lock_file::{HoldError, beside, hold, of_database};
 use crate::opener::{Opener, Purpose};
 use crate::options::StoreOptions;
 use crate::schema_check::{applied_versions, backend_of, check_not_from_the_future};
@@ -69,11 +69,20 @@ pub(crate) fn apply_pending(connection: &mut AnyConnection) -> Result<Vec<String
 /// Takes back the last `steps` migrations, newest first, with all that is stored in what they made; answers the names.
 ///
 /// # Errors
-/// [`OpenError`]; what was taken back before the failure stays so.
+/// [`OpenError`]; what was taken back before the failure stays so. On SQLite [`OpenError::InUse`] if a server runs.
 pub fn down(url: &DatabaseUrl, options: &StoreOptions, steps: usize) -> Result<Vec<String>, OpenError> {
     if is_missing(url) {
         return Ok(Vec::new());
     }
+    // A server that works on would meet a schema that it doesn't know.
+    let holder = format!("process {}, which takes migrations back", std::process::id());
+    let _server =
+        url.sqlite_path().map(|path| hold(&of_database(path), &holder)).transpose().map_err(|error| {
+            match error {
+                HoldError::Held { holder } => OpenError::InUse { holder },
+                HoldError::Io(error) => OpenError::MigrationLock(error.to_string()),
+            }
+        })?;
     let mut locked = Locked::open(url, options)?;
     let connection = &mut locked.connection;
     check_not_from_the_future(connection)?;

@@ -131,7 +131,8 @@ impl Opener {
             Purpose::Migrate => (0, 0),
         };
         // Acknowledged means on disk; who asks for more than `on` keeps it.
-        // Texts in English, where this role may ask for it, because some errors are known by their text only.
+        // Texts in English, where this role may ask for it, because some errors are known by their text only. In a block of
+        // its own: what a block did before an exception is undone.
         format!(
             "SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}; \
              SET idle_in_transaction_session_timeout = {POSTGRES_IDLE_IN_TRANSACTION_MS}; \
@@ -139,8 +140,10 @@ impl Opener {
                IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN \
                  PERFORM set_config('synchronous_commit', 'on', false); \
                END IF; \
-               PERFORM set_config('lc_messages', 'C', false); \
-             EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"
+               BEGIN \
+                 PERFORM set_config('lc_messages', 'C', false); \
+               EXCEPTION WHEN insufficient_privilege THEN NULL; END; \
+             END $$"
         )
     }
 }
@@ -174,7 +177,8 @@ fn open_postgres(url: &str) -> ConnectionResult<PgConnection> {
 
 /// With `mode=rw` a file that went away is an error, not a new and empty database.
 pub(crate) fn sqlite_uri(path: &std::path::Path, parameters: &str) -> String {
-    let mut uri = "file:".to_owned();
+    // An absolute path has an empty authority before it: with two slashes at its beginning it would name one itself.
+    let mut uri = if path.is_absolute() { "file://" } else { "file:" }.to_owned();
     for &byte in path.as_os_str().as_encoded_bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_') {
             uri.push(char::from(byte));

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use crate::any_connection::AnyConnection;
 use crate::rows::{AuthorRow, ListedRow, ParticipantRow, UserRow, listed};
-use crate::schema::{chat_participant, chat_user};
+use crate::schema::{chat_participant, chat_room, chat_user};
 use crate::transaction::StoreTransaction;
 use crate::{batch_postgres, batch_sqlite};
 
@@ -78,7 +78,9 @@ impl Participants for StoreTransaction<'_> {
     fn list_participations(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Participant>> {
         let rows: Vec<ParticipantRow> = self.query(|connection| {
             chat_participant::table
+                .inner_join(chat_room::table)
                 .filter(chat_participant::user_id.eq(user_id.get()))
+                .filter(chat_room::is_active.eq(true))
                 .order(chat_participant::room_id)
                 .limit(i64::from(limit))
                 .select(ParticipantRow::as_select())

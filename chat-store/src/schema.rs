@@ -95,4 +95,11 @@ diesel::table! {
 diesel::joinable!(chat_session -> chat_user (user_id));
 diesel::joinable!(chat_message -> chat_user (user_id));
 diesel::joinable!(chat_participant -> chat_user (user_id));
-diesel::allow_tables_to_appear_in_same_query!(chat_user, chat_session, chat_message, chat_participant);
+diesel::joinable!(chat_participant -> chat_room (room_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    chat_user,
+    chat_session,
+    chat_message,
+    chat_participant,
+    chat_room
+);

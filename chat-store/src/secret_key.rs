@@ -5,6 +5,7 @@ use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
 
+use crate::migrations::private_options;
 use crate::tokens::random;
 
 /// The file in the data folder.
@@ -43,19 +44,27 @@ impl SecretKey {
         }
     }
 
-    /// Writes a new secret whole: a crash leaves either no file or a good one.
+    /// Writes a new secret whole: a crash leaves either no file or a good one. Of two programs that make one at the same
+    /// time the first wins, and both have the same.
     fn create(path: &Path) -> io::Result<Self> {
         let secret = BASE64URL_NOPAD.encode(&random::<SECRET_BYTES>()?);
-        let draft = path.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft)?;
+        let draft = path.with_extension(format!("new-{}", BASE64URL_NOPAD.encode(&random::<6>()?)));
+        let made = Self::write(&draft, &secret).and_then(|()| match std::fs::hard_link(&draft, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        });
+        std::fs::remove_file(&draft)?;
+        made?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(folder)?.sync_all()?;
+        Self::new(&std::fs::read_to_string(path)?)
+            .ok_or_else(|| io::Error::other(format!("{} is empty", path.display())))
+    }
+
+    fn write(draft: &Path, secret: &str) -> io::Result<()> {
+        let mut file = private_options().create_new(true).open(draft)?;
         file.write_all(secret.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&draft, path)?;
-        Ok(Self(secret))
+        file.sync_all()
     }
 }
 
@@ -71,10 +80,24 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
+    fn programs_that_make_one_at_the_same_time_have_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = || SecretKey::create(&folder.path().join(FILE_NAME)).unwrap();
+        let made = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let kept = SecretKey::of_data_dir(folder.path()).unwrap();
+        assert!(made.iter().all(|made| *made == kept));
+    }
+
+    #[test]
     fn a_secret_is_made_once_and_only_its_owner_reads_it() {
         let folder = tempfile::tempdir().unwrap();
         let made = SecretKey::of_data_dir(folder.path()).unwrap();
         assert!(SecretKey::of_data_dir(folder.path()).unwrap() == made);
+        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(files.len(), 1, "{files:?}");
         let mode = std::fs::metadata(folder.path().join(FILE_NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(format!("{made:?}"), "SecretKey(…)");

@@ -3,6 +3,9 @@
 use crate::args::bench::{Fanout, Preset};
 use crate::error::CliError;
 
+/// Clients of a load, at most: an address has ports for some 28,000 connections.
+const CLIENTS_MAX: u64 = 1_000_000;
+
 /// Rooms of equal size; each client is in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -33,6 +36,11 @@ impl Shape {
             let what = format!("{} members can't be {} senders", shape.members, shape.senders);
             return Err(CliError::usage(what, "take fewer --senders or more --members"));
         }
+        let clients = u64::from(shape.rooms) * u64::from(shape.members);
+        if clients > CLIENTS_MAX {
+            let what = format!("{clients} clients are more than the {CLIENTS_MAX} that are possible");
+            return Err(CliError::usage(what, "take fewer --rooms or --members"));
+        }
         Ok(shape)
     }
 
@@ -60,7 +68,25 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        fanout: Fanout,
+    }
+
+    #[test]
+    fn more_clients_than_a_machine_has_ports_are_refused_before_anything_is_made_for_them() {
+        let line = |rooms: &str| {
+            Line::parse_from(["bench", "--tokens", "x", "--rooms", rooms, "--members", "1000"]).fanout
+        };
+        assert!(Shape::of(&line("1000")).is_ok());
+        let error = Shape::of(&line("100000")).unwrap_err();
+        assert!(error.to_string().contains("100000000 clients"), "{error}");
+    }
 
     #[test]
     fn the_senders_are_spread_over_the_rooms() {

@@ -1,7 +1,8 @@
 //! `chat-cli send`: one message through a running server, once.
 
 use chat_domain::MessageKey;
-use chat_protocol::client::Event;
+use chat_protocol::ErrorCode;
+use chat_protocol::client::{Event, Refusal};
 use serde_json::json;
 
 use crate::args;
@@ -30,18 +31,32 @@ pub(super) fn run(request: &args::Send) -> Result<Report, CliError> {
                     let report = json!({ "room": room.as_str(), "seq": seq, "key": key.as_str() });
                     return Ok(Report::line(&format!("stored in {room}{number}"), report));
                 }
-                Event::SendFailed { refusal, .. } | Event::RoomRefused { refusal, .. } => {
-                    return Err(refused(&refusal));
-                }
+                Event::SendFailed { refusal, .. } => return Err(failed(&refusal, &key)),
+                // Whether the message is stored, as one that was sent before, the server says when it is sent all the same.
                 _ => {}
             }
         }
     }
     let what = format!("the server did not take the message in {} s", request.timeout);
-    Err(CliError::server(
-        format!("{what}; it may be stored, its key is {key}"),
-        "say it again with that --key",
-    ))
+    Err(match line.trouble() {
+        Some(why) if !line.was_connected() => {
+            CliError::server(format!("{what}: {why}"), "nothing was sent; correct --server, or start it")
+        }
+        _ => CliError::server(format!("{what}; it may be stored, its key is {key}"), SAY_IT_AGAIN),
+    })
+}
+
+const SAY_IT_AGAIN: &str = "say it again with that --key";
+
+/// The server will not take it.
+fn failed(refusal: &Refusal, key: &MessageKey) -> CliError {
+    if refusal.is(ErrorCode::KeyConflict) {
+        CliError::server(refusal.to_string(), "say it with another --key, or with none")
+    } else if refusal.is(ErrorCode::Internal) {
+        CliError::server(format!("{refusal}; it may be stored, its key is {key}"), SAY_IT_AGAIN)
+    } else {
+        refused(refusal)
+    }
 }
 
 fn refused(why: &impl std::fmt::Display) -> CliError {

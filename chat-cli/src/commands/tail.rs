@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args;
 use crate::error::CliError;
 use crate::line::Line;
-use crate::output::{Format, Report, print_line};
+use crate::output::{Format, Report, print_line, print_notice};
 use crate::text::utc;
 
 /// Up to where each room is printed.
@@ -27,11 +27,17 @@ pub(super) fn run(request: &args::Tail, format: Format) -> Result<Report, CliErr
         let joined = line.client.join(room.clone(), None, now);
         line.act(joined.map_err(|error| CliError::usage(error.to_string(), "name fewer rooms"))?);
     }
+    let mut trouble = None;
     loop {
         for event in line.step()? {
             if !print(&event, &mut printed, format)? {
                 return Ok(Report::told());
             }
+        }
+        if line.trouble() != trouble.as_deref() {
+            trouble = line.trouble().map(str::to_owned);
+            let text = trouble.as_deref().unwrap_or("connected");
+            print_notice(text, format);
         }
     }
 }
@@ -44,7 +50,15 @@ fn print(event: &Event, printed: &mut Printed, format: Format) -> Result<bool, C
             let held = printed.get(&joined.room).filter(|held| held.epoch == joined.epoch);
             let after = held.map_or(Seq::ZERO, |held| held.seq);
             let position = Position { epoch: joined.epoch.clone(), seq: joined.last_seq };
+            let is_held = held.is_some();
             printed.insert(joined.room.clone(), position);
+            // After a long absence there are the last messages only.
+            let first = joined.messages.first().map(|message| message.seq);
+            if let Some(first) = first.filter(|&first| is_held && joined.reset && first > after.next()) {
+                let text =
+                    format!("{}: numbers {} to {} are left out", joined.room, after.next(), first.get() - 1);
+                print_notice(&text, format);
+            }
             let mut fresh = joined.messages.iter().filter(|message| message.changed_seq > after);
             Ok(fresh.all(|message| print_message(&joined.room, message, format)))
         }

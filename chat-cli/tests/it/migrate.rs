@@ -97,3 +97,14 @@ fn down_changes_nothing_when_nobody_can_be_asked() {
         assert_eq!(chat.json(&["migrate", "status"])["pending"], 0);
     });
 }
+
+#[test]
+fn nothing_is_taken_back_under_a_running_server() {
+    let chat = Chat::on_sqlite();
+    chat.must(&["migrate", "up"]);
+    let lock = chat_store::lock_file::of_database(&chat.file());
+    let server = chat_store::lock_file::hold(&lock, "process 7").unwrap();
+    chat.run(&["migrate", "down", "--yes"]).expect_error(3, "in use by process 7");
+    drop(server);
+    chat.must(&["migrate", "down", "--yes"]);
+}

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
+use chat_domain::repository::RoomCounters;
 use serde_json::{Value, json};
 
 use crate::chat::{Chat, run};
@@ -103,7 +104,8 @@ fn a_server_that_refuses_is_told_in_two_lines() {
     run(tls).expect_error(2, "does not begin with http://");
     let nobody = "127.0.0.1:1".parse().unwrap();
     let late = run(talk(&chat, nobody, "x", &["send", "general", "hi", "--timeout", "1", "--key", "k1"]));
-    late.expect_error(8, "its key is k1");
+    let late = late.expect_error(8, "127.0.0.1:1: Connection refused");
+    assert!(late.stderr.contains("nothing was sent"), "{late:?}");
     let Some(binary) = server_binary() else { return };
     let server = Server::start(&chat, &binary, "127.0.0.1:0");
     let stranger = run(talk(&chat, server.address, "not-a-token", &["tail", "general"]));
@@ -114,4 +116,79 @@ fn a_server_that_refuses_is_told_in_two_lines() {
     let url = format!("http://{}", server.address);
     let args = ["send", "nowhere", "hi", "--server", &url, "--token-file", token.to_str().unwrap()];
     chat.run(&args).expect_error(8, "unknown_room");
+}
+
+#[test]
+fn a_message_that_was_stored_is_said_to_be_also_when_its_room_is_gone() {
+    let Some(binary) = server_binary() else { return };
+    let chat = Chat::on_sqlite();
+    chat.must(&["migrate", "up"]);
+    chat.must(&["seed"]);
+    chat.add_user("ann");
+    let server = Server::start(&chat, &binary, "127.0.0.1:0");
+    let (address, ann) = (server.address, server.token("ann"));
+    let send = |text: &str, key: &str| {
+        run(talk(&chat, address, &ann, &["--json", "send", "general", text, "--key", key]))
+    };
+    let stored = send("one", "k1").expect_code(0).json();
+    chat.must(&["room", "archive", "general"]);
+    // The server hears of it within a second, and refuses from then on.
+    let late = loop {
+        let finished = send("two", "k2");
+        if finished.code != 0 {
+            break finished;
+        }
+    };
+    assert!(late.stderr.contains("room_archived"), "{late:?}");
+    assert_eq!(send("one", "k1").expect_code(0).json()["seq"], stored["seq"]);
+}
+
+#[test]
+fn who_follows_a_server_that_is_not_there_hears_why() {
+    let chat = Chat::on_sqlite();
+    let nobody = "127.0.0.1:1".parse().unwrap();
+    let mut tail = Tail::start(talk(&chat, nobody, "x", &["--json", "tail", "general"]));
+    let mut line = String::new();
+    BufReader::new(tail.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let notice: Value = serde_json::from_str(&line).unwrap();
+    assert!(notice["notice"].as_str().unwrap().starts_with("127.0.0.1:1: Connection refused"), "{notice}");
+}
+
+#[test]
+fn what_a_reader_missed_for_too_long_is_named() {
+    let Some(binary) = server_binary() else { return };
+    let chat = Chat::on_sqlite();
+    chat.must(&["migrate", "up"]);
+    chat.must(&["seed"]);
+    chat.add_user("ann");
+    let server = Server::start(&chat, &binary, "127.0.0.1:0");
+    let (address, ann) = (server.address, server.token("ann"));
+    run(talk(&chat, address, &ann, &["send", "general", "before"])).expect_code(0);
+    let mut tail = Tail::start(talk(&chat, address, &ann, &["--json", "tail", "general"]));
+    tail.until("before");
+    drop(server);
+    let last = chat.write(|repository| {
+        let room = repository.find_room_by_name(&"general".parse().unwrap())?.unwrap();
+        let ann = repository.find_user_by_name(&"ann".parse().unwrap())?.unwrap();
+        let message = |n: i64| chat_domain::NewMessage {
+            room_id: room.id,
+            seq: chat_domain::Seq::new(room.last_seq.get() + n),
+            user_id: Some(ann.id()),
+            body: format!("missed {n}"),
+            kind: chat_domain::MessageKind::Text,
+            created_at: chat_domain::Timestamp::default(),
+            key: None,
+        };
+        repository.insert_messages(&(1..=600).map(message).collect::<Vec<_>>())?;
+        let last_seq = chat_domain::Seq::new(room.last_seq.get() + 600);
+        let counters = RoomCounters { id: room.id, last_seq, members: room.members };
+        repository.set_room_counters(&[counters])?;
+        Ok(room.last_seq.get())
+    });
+    let _server = Server::start(&chat, &binary, &address.to_string());
+    assert_eq!(tail.until("missed 600").len(), 50);
+    let notice = format!("general: numbers {} to {} are left out", last + 1, last + 550);
+    let stderr = BufReader::new(tail.child.stderr.take().unwrap());
+    let told = stderr.lines().map_while(Result::ok).find(|line| line.contains("left out")).unwrap();
+    assert!(told.contains(&notice), "{told}");
 }

@@ -198,6 +198,13 @@ impl Batch {
         room.members
     }
 
+    /// How many memberships of somebody began in this batch.
+    pub(crate) fn joined_here(&self, user_id: UserId) -> usize {
+        let own =
+            self.members.iter().filter(|(key, member)| key.1 == user_id && member.participant.is_some());
+        own.filter(|(key, _)| !self.stored_memberships.contains_key(key)).count()
+    }
+
     /// Moves somebody's read position forward; returns where it is.
     pub(crate) fn raise_read_seq(&mut self, room_id: RoomId, user_id: UserId, seq: Seq) -> Seq {
         let participant =

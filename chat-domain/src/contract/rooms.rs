@@ -25,6 +25,8 @@ pub(super) fn only_members_get_in<S: Store>(store: &mut S) {
     denied(page(store, &general, &bob, 9, 5).map(drop), AccessError::RoomArchived);
     assert!(send(store, &general, &bob, "too late", "k").is_err());
     assert_eq!(run(store, |repository| get_rooms(repository, bob.id)).unwrap(), []);
+    let memberships = run(store, |repository| repository.list_participations(bob.id, 10)).unwrap();
+    assert_eq!(memberships, [], "a room that is gone counts among nobody's");
 }
 
 pub(super) fn membership_is_announced_and_counted<S: Store>(store: &mut S) {

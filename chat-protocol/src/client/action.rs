@@ -85,7 +85,8 @@ pub enum Event {
         /// What the server said.
         event: ServerEvent,
     },
-    /// A question of the application that got no answer. With [`Refusal::DISCONNECTED`] it may be asked again.
+    /// A question of the application that got no answer. With [`Refusal::DISCONNECTED`] it may be asked again. Also the
+    /// client's own question for the list of rooms, without which no room is joined again: it goes on asking.
     Refused {
         /// Which.
         id: RequestId,

@@ -84,7 +84,8 @@ impl Connection {
 
     /// The server said when to come back.
     pub(super) fn asked_to_wait(&mut self, delay_ms: u64) {
-        self.asked_delay_ms = Some(delay_ms.min(self.times.asked_delay_max_ms));
+        // No delay is no wish: whoever comes back at once again and again helps nobody.
+        self.asked_delay_ms = (delay_ms > 0).then_some(delay_ms.min(self.times.asked_delay_max_ms));
     }
 
     /// The connection is gone. In how many milliseconds to dial: what the server asked for and up to a fifth more,

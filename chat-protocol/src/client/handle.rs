@@ -5,7 +5,7 @@ use chat_domain::{MessageKey, RoomName, Seq, Timestamp};
 use crate::client::incoming::Incoming;
 use crate::client::requests::Purpose;
 use crate::client::room_state::RoomState;
-use crate::client::times::{Chance, later};
+use crate::client::times::{Chance, Times, doubled_ms, later};
 use crate::client::{Action, Client, End, Event, Refusal, RequestId};
 use crate::events::{Ack, NewMessage, RoomJoined, RoomLeft, RoomLeftReason, RoomsList, Status};
 use crate::{ErrorCode, Limits, Message, RoomEntry, ServerEvent, User};
@@ -80,7 +80,16 @@ impl Client {
                 self.lost(super::CLOSED_WITHOUT_CODE, now, chance);
             }
             Purpose::Renew | Purpose::Ask => self.tell(Event::Refused { id, refusal }),
-            Purpose::Rooms => self.list_at = Some(self.retry_at(&refusal, now)),
+            Purpose::Rooms => {
+                let Times { retry_base_ms, retry_max_ms, .. } = self.times;
+                let own_ms = doubled_ms(retry_base_ms, self.lists_refused, retry_max_ms);
+                let wait_ms = refusal.asked_delay_ms().unwrap_or(own_ms).min(self.times.asked_delay_max_ms);
+                self.lists_refused = self.lists_refused.saturating_add(1);
+                self.list_at = Some(later(now, wait_ms));
+                if !refusal.may_retry() {
+                    self.tell(Event::Refused { id, refusal });
+                }
+            }
             Purpose::Join { room, .. } | Purpose::Leave { room } if refusal.may_retry() => {
                 let until = self.retry_at(&refusal, now);
                 if let Some(room) = self.rooms.get_mut(&room) {
@@ -150,7 +159,7 @@ impl Client {
     }
 
     fn retry_at(&self, refusal: &Refusal, now: Timestamp) -> Timestamp {
-        let wait_ms = refusal.retry_after_ms.unwrap_or(self.times.retry_base_ms);
+        let wait_ms = refusal.asked_delay_ms().unwrap_or(self.times.retry_base_ms);
         later(now, wait_ms.min(self.times.asked_delay_max_ms))
     }
 
@@ -161,6 +170,7 @@ impl Client {
                 self.room_left(RoomLeft { room: name.clone(), reason: RoomLeftReason::Unknown });
             }
         }
+        self.lists_refused = 0;
         self.rooms.values_mut().for_each(RoomState::confirmed);
         self.tell(Event::Live(ServerEvent::RoomsList(list)));
     }

@@ -105,7 +105,7 @@ impl Outbox {
             entry.is_sending = false;
             let own_ms =
                 doubled_ms(times.retry_base_ms, entry.attempts.saturating_sub(1), times.retry_max_ms);
-            let wait_ms = refusal.retry_after_ms.unwrap_or(own_ms).min(times.asked_delay_max_ms);
+            let wait_ms = refusal.asked_delay_ms().unwrap_or(own_ms).min(times.asked_delay_max_ms);
             // Coming back has taken its time.
             let is_lost = *refusal == Refusal::DISCONNECTED;
             entry.due_at = if is_lost { now } else { later(now, wait_ms) };

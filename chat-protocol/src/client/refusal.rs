@@ -31,6 +31,11 @@ impl Refusal {
         Self { code: Cow::Borrowed(code), message: Cow::Borrowed(message), retry_after_ms: None }
     }
 
+    /// The delay that the server asks for, if it asks for any.
+    pub(super) fn asked_delay_ms(&self) -> Option<u64> {
+        self.retry_after_ms.filter(|&delay_ms| delay_ms > 0)
+    }
+
     /// Whether it has this code.
     #[must_use]
     pub fn is(&self, code: ErrorCode) -> bool {

@@ -22,7 +22,7 @@ export async function ask(connection, frame, isWanted = () => true) {
       return await connection.request(frame);
     } catch (error) {
       if (!(error instanceof RequestError) || !WORTH_WAITING.has(error.code)) throw error;
-      await passed(error.retry_after_ms ?? WAIT_MS);
+      await passed(error.retry_after_ms || WAIT_MS);
       if (connection.losses !== losses) throw new RequestError({ code: 'disconnected', message: 'the connection was lost' });
       if (!isWanted()) throw error;
     }

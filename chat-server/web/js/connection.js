@@ -144,7 +144,7 @@ export class Connection {
       this.#openedAt = Date.now();
       this.#setState({ name: 'open' });
     } else if (frame.status === 'closing') {
-      this.#askedDelayMs = frame.reconnect_after_ms ?? null;
+      this.#askedDelayMs = frame.reconnect_after_ms || null;
     }
   }
 

@@ -102,7 +102,7 @@ export class Outbox {
     if (RETRIED.has(error.code)) {
       const backoffMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.max(0, entry.attempts - 1));
       entry.status = 'waiting';
-      entry.dueAt = error.code === 'disconnected' ? 0 : now + (error.retry_after_ms ?? backoffMs);
+      entry.dueAt = error.code === 'disconnected' ? 0 : now + (error.retry_after_ms || backoffMs);
       return;
     }
     entry.status = 'failed';

@@ -163,10 +163,16 @@ fn postgres_syncs_before_it_answers_a_commit_also_where_its_default_is_not_to() 
     let mut raw = database.raw_postgres();
     let name = database.url.to_string().rsplit_once('/').unwrap().1.to_owned();
     raw.batch_execute(&format!("ALTER DATABASE {name} SET synchronous_commit = off")).unwrap();
-    let store = database.migrated();
+    database.migrated();
+    // A role that may change no more than the operator's documents give it: it may not ask for English texts.
+    raw.batch_execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO pg_monitor").unwrap();
+    raw.batch_execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO pg_monitor").unwrap();
+    let as_monitor = format!("{}?options=-crole%3Dpg_monitor", database.url);
+    let store = Store::open(&as_monitor.parse().unwrap(), &StoreOptions::default()).unwrap();
     // Asked inside a transaction of the store, through a trigger: the setting of that very connection.
     database.execute(
         "CREATE TABLE asked (query TEXT); \
+         GRANT ALL ON asked TO pg_monitor; \
          CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
            INSERT INTO asked VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$; \
          CREATE TRIGGER ask BEFORE INSERT ON chat_user FOR EACH ROW EXECUTE FUNCTION ask()",

@@ -219,3 +219,12 @@ fn the_files_of_sqlite_are_for_their_owner_alone() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
     }
 }
+
+#[test]
+fn a_path_with_two_slashes_at_its_beginning_is_that_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let url: DatabaseUrl = format!("sqlite:///{}/chat.db", folder.path().display()).parse().unwrap();
+    assert!(url.sqlite_path().unwrap().starts_with("/"));
+    assert!(!up_and_open(&url).unwrap().is_empty());
+    assert!(folder.path().join("chat.db").is_file());
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chat_domain::{
     Body, Command, CommandError, DisplayName, MessageId, MessageKey, OpenSession, OpenSessionError, Outcome,
-    PasswordHash, RegisterUser, RegisterUserError, RoomId, SendMessage, SendMessageError, TokenHash, UserId,
-    Username, change_password, open_session,
+    PasswordHash, RegisterUser, RegisterUserError, Repository, RoomId, SendMessage, SendMessageError,
+    TokenHash, UserId, Username, change_password, open_session, update_password_hash,
 };
 use chat_store::{Completed, Store, WriterOptions, commit};
 
@@ -182,6 +182,29 @@ fn of_a_sign_in_and_a_new_password_at_once_no_session_of_the_old_one_is_left() {
             assert!(matches!(opened, Ok(_) | Err(OpenSessionError::PasswordChanged)), "{opened:?}");
             let left = stores[0].read(|repository| repository.list_sessions(user_id, 10)).unwrap();
             assert_eq!(left, []);
+        }
+    });
+}
+
+#[test]
+fn of_a_rehash_and_a_new_password_at_once_the_new_password_is_left() {
+    on_each_backend(|database| {
+        let stores = [database.migrated(), database.open()];
+        let user_id = user(&stores[0], "ann");
+        let name = Username::new("ann").unwrap();
+        let hash = |number: u8| PasswordHash::new(format!("hash {number}"));
+        for number in 0..40 {
+            let (old, stronger, new) = (hash(3 * number), hash(3 * number + 1), hash(3 * number + 2));
+            stores[0].write(|repository| repository.set_password_hash(user_id, &old)).unwrap();
+            let rehash = |r: &mut dyn Repository| update_password_hash(r, user_id, &old, &stronger);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    stores[1].write_retrying(|r| change_password(r, NOW, &name, &new)).unwrap();
+                });
+                scope.spawn(|| stores[0].write_retrying(rehash).unwrap());
+            });
+            let left = stores[0].read(|repository| repository.find_password_hash(user_id)).unwrap();
+            assert_eq!(left, Some(new));
         }
     });
 }

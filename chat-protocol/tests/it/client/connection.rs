@@ -46,6 +46,15 @@ fn a_closing_server_says_when_to_come_back_and_the_client_adds_up_to_a_fifth() {
 }
 
 #[test]
+fn a_server_that_asks_for_no_delay_is_not_dialled_again_and_again() {
+    let mut desk = Desk::new(Client::signed_in_by_upgrade(Times::default()));
+    for _ in 0..3 {
+        desk.refuse_upgrade(503, Some(0));
+    }
+    assert_eq!(desk.opens, [0, 1_000, 2_000, 4_000]);
+}
+
+#[test]
 fn the_close_code_says_whether_to_come_back() {
     for code in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1015, 4000, 4001, 4499] {
         let mut desk = Desk::connected();

@@ -210,3 +210,23 @@ fn typing_is_told_at_most_once_in_3_seconds_and_its_end_only_after_a_start() {
     desk.typing();
     assert!(desk.asked_types().is_empty(), "nobody hears it");
 }
+
+#[test]
+fn a_list_of_rooms_that_is_refused_is_asked_for_ever_more_slowly_and_told() {
+    let mut desk = Desk::in_general();
+    desk.close(None);
+    desk.open();
+    for wait_ms in [1_000, 2_000, 4_000] {
+        let asked = desk.asked("get_rooms");
+        desk.refuse(&asked, "internal", None);
+        assert!(
+            matches!(desk.events.last(), Some(Event::Refused { refusal, .. }) if refusal.code == "internal")
+        );
+        desk.pass(wait_ms - 1);
+        assert_eq!(desk.asked_types(), [""; 0]);
+        desk.pass(1);
+    }
+    let asked = desk.asked("get_rooms");
+    desk.refuse(&asked, "overloaded", Some(0));
+    assert_eq!(desk.wakes_in(), 8_000);
+}

@@ -15,8 +15,9 @@ pub(crate) const ROOMS: [&str; 2] = ["general", "yoga"];
 const HELD_MAX: usize = 10_000;
 /// Times that the client is woken within one passing of time, at most: more is a loop.
 const WAKES_MAX: usize = 5_000;
-/// Rounds of half a second without anything to do after which all is settled: longer than the server lets wait.
-const QUIET_ROUNDS: u32 = 5;
+/// Rounds of half a second without anything to do after which all is settled: longer than the server lets wait, and than an answer
+/// is waited for.
+const QUIET_ROUNDS: u32 = 24;
 
 /// How the connection stands outside of the client.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl World {
             let is_live = (0..ROOMS.len()).all(|which| self.client.is_live(&room(which)));
             let is_up = matches!(self.link, Link::Up);
             let is_quiet = is_up && is_live && self.client.outbox().next().is_none() && self.up.is_empty();
-            // A hole whose filling was refused waits for its time, and nothing else shows it.
+            // A hole whose filling was refused or not answered waits for its time, and nothing else shows it.
             quiet_rounds = if is_quiet { quiet_rounds + 1 } else { 0 };
             if quiet_rounds == QUIET_ROUNDS {
                 return;
