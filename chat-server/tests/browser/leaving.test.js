@@ -21,6 +21,7 @@ describe('leaving a room', needsServer, () => {
     await page.getByRole('button', { name: 'Leave room' }).click();
     await page.getByText('You left this room.').waitFor();
     assert.equal(await page.evaluate(focused), 'You left this room.');
+    assert.equal(await page.getByRole('button', { name: 'Members', exact: true }).isVisible(), false);
     await page.getByRole('button', { name: 'Back to the rooms' }).click();
     await page.locator('[data-room="general"]').waitFor();
     assert.deepEqual(surprises, []);

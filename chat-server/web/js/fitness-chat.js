@@ -158,7 +158,7 @@ export class FitnessChat extends HTMLElement {
     this.#composer.element.hidden = !hasRoom;
     // Before the button goes that may have the focus.
     if (room && !hasRoom) this.#layout.hidePeople();
-    this.#layout.leaveButton.hidden = !room?.joined;
+    this.#layout.hasPeople = room?.joined ?? false;
   }
 
   /** @param {Room | null} room */

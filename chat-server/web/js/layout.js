@@ -84,6 +84,12 @@ export class Layout {
     return wide.matches;
   }
 
+  /** Whether there are members to show, and to be one of. @param {boolean} hasPeople */
+  set hasPeople(hasPeople) {
+    this.#peopleButton.hidden = !hasPeople;
+    this.leaveButton.hidden = !hasPeople;
+  }
+
   /** Whether people write here on keys of their own. */
   get hasKeyboard() {
     return wide.matches && pointed.matches;
