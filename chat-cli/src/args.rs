@@ -113,8 +113,9 @@ pub(crate) enum Command {
     Send(Send),
     /// Follows rooms on a running server: prints their last messages and every new one.
     ///
-    /// What came while there was no connection is printed, too; after more than 500 changes the last messages only, and
-    /// standard error says which numbers are left out, as it says why there is no connection. The reader becomes a member of the rooms. It ends when its output is closed or the server sends it away.
+    /// What came while there was no connection is printed, too; after more than 500 changes the last messages only. Why
+    /// there is no connection, and which numbers are left out, stands on standard error. The reader becomes a member of
+    /// the rooms. It ends when its output is closed or the server sends it away.
     Tail(Tail),
     /// Measures a running server with a load, or the store alone, to size a machine.
     ///
