@@ -46,6 +46,12 @@ impl Directory {
         if room.is_active { Ok(room.id) } else { Err(AccessError::RoomArchived) }
     }
 
+    /// The id of a room, archived or not: whether it takes what is meant for it, the store's transaction says.
+    pub(crate) fn any_room(&self, name: &RoomName) -> Result<RoomId, AccessError> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.by_name.get(name).map(|room| room.id).ok_or(AccessError::UnknownRoom)
+    }
+
     /// How many rooms there are.
     pub(crate) fn counts(&self) -> RoomCounts {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);

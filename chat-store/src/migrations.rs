@@ -75,14 +75,7 @@ pub fn down(url: &DatabaseUrl, options: &StoreOptions, steps: usize) -> Result<V
         return Ok(Vec::new());
     }
     // A server that works on would meet a schema that it doesn't know.
-    let holder = format!("process {}, which takes migrations back", std::process::id());
-    let _server =
-        url.sqlite_path().map(|path| hold(&of_database(path), &holder)).transpose().map_err(|error| {
-            match error {
-                HoldError::Held { holder } => OpenError::InUse { holder },
-                HoldError::Io(error) => OpenError::MigrationLock(error.to_string()),
-            }
-        })?;
+    let _server = url.sqlite_path().map(keep_servers_out).transpose()?;
     let mut locked = Locked::open(url, options)?;
     let connection = &mut locked.connection;
     check_not_from_the_future(connection)?;
@@ -97,6 +90,16 @@ pub fn down(url: &DatabaseUrl, options: &StoreOptions, steps: usize) -> Result<V
         names.push(ended(connection.revert_migration(&*migration).map(drop), &migration)?);
     }
     Ok(names)
+}
+
+/// Takes the lock that a server holds as long as it works on a SQLite file.
+fn keep_servers_out(path: &Path) -> Result<File, OpenError> {
+    let holder = format!("process {}, which takes migrations back", std::process::id());
+    let lock = of_database(path);
+    hold(&lock, &holder).map_err(|error| match error {
+        HoldError::Held { holder } => OpenError::InUse { holder },
+        HoldError::Io(error) => OpenError::MigrationLock(format!("{}: {error}", lock.display())),
+    })
 }
 
 /// Lists the migrations that this program knows and those that were applied, oldest first.

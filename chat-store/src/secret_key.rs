@@ -51,10 +51,12 @@ impl SecretKey {
         let draft = path.with_extension(format!("new-{}", BASE64URL_NOPAD.encode(&random::<6>()?)));
         let made = Self::write(&draft, &secret).and_then(|()| match std::fs::hard_link(&draft, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            // A file system without hard links.
+            Err(error) if is_unsupported(&error) => std::fs::rename(&draft, path),
             made => made,
         });
-        std::fs::remove_file(&draft)?;
-        made?;
+        let _ = std::fs::remove_file(&draft);
+        made.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::File::open(folder)?.sync_all()?;
         Self::new(&std::fs::read_to_string(path)?)
@@ -66,6 +68,10 @@ impl SecretKey {
         file.write_all(secret.as_bytes())?;
         file.sync_all()
     }
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
 }
 
 impl std::fmt::Debug for SecretKey {

@@ -22,6 +22,7 @@ pub(super) fn run(request: &args::Send) -> Result<Report, CliError> {
     line.act(joined);
     let sent = line.client.send(request.room.clone(), request.text.clone(), key.clone(), now);
     line.act(sent.map_err(|error| refused(&error))?);
+    let mut not_joined = None;
     while line.now() < until {
         for event in line.step()? {
             match event {
@@ -31,8 +32,12 @@ pub(super) fn run(request: &args::Send) -> Result<Report, CliError> {
                     let report = json!({ "room": room.as_str(), "seq": seq, "key": key.as_str() });
                     return Ok(Report::line(&format!("stored in {room}{number}"), report));
                 }
-                Event::SendFailed { refusal, .. } => return Err(failed(&refusal, &key)),
-                // Whether the message is stored, as one that was sent before, the server says when it is sent all the same.
+                Event::SendFailed { refusal, .. } => {
+                    let why = not_joined.filter(|_| refusal.is(ErrorCode::NotAMember)).unwrap_or(refusal);
+                    return Err(failed(&why, &key));
+                }
+                // Sent all the same: it may be stored already, and then the server says so.
+                Event::RoomRefused { refusal, .. } => not_joined = Some(refusal),
                 _ => {}
             }
         }
@@ -52,7 +57,7 @@ const SAY_IT_AGAIN: &str = "say it again with that --key";
 fn failed(refusal: &Refusal, key: &MessageKey) -> CliError {
     if refusal.is(ErrorCode::KeyConflict) {
         CliError::server(refusal.to_string(), "say it with another --key, or with none")
-    } else if refusal.is(ErrorCode::Internal) {
+    } else if refusal.is(ErrorCode::Internal) || *refusal == Refusal::UNREADABLE {
         CliError::server(format!("{refusal}; it may be stored, its key is {key}"), SAY_IT_AGAIN)
     } else {
         refused(refusal)

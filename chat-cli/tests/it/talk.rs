@@ -1,6 +1,6 @@
 //! `chat-cli send` and `tail`, against the real server.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -21,19 +21,27 @@ const LINES_MAX: usize = 1_000;
 struct Tail {
     child: Child,
     lines: Receiver<Value>,
+    /// What stands on standard error.
+    notices: Receiver<Value>,
+}
+
+/// The lines of a stream, as they come.
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<Value> {
+    let (sender, lines) = sync_channel(LINES_MAX);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let _ = sender.send(serde_json::from_str(&line).unwrap());
+        }
+    });
+    lines
 }
 
 impl Tail {
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = sync_channel(LINES_MAX);
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let _ = sender.send(serde_json::from_str(&line).unwrap());
-            }
-        });
-        Self { child, lines }
+        let lines = lines_of(child.stdout.take().unwrap());
+        let notices = lines_of(child.stderr.take().unwrap());
+        Self { child, lines, notices }
     }
 
     /// Waits for a message of that text; gives back all texts up to it.
@@ -47,6 +55,18 @@ impl Tail {
             }
         }
         bodies
+    }
+}
+
+impl Tail {
+    /// Waits for a notice with that text.
+    fn until_notice(&mut self, text: &str) {
+        let mut notices = Vec::new();
+        while !notices.last().is_some_and(|last: &String| last.contains(text)) {
+            let line =
+                self.notices.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("{text:?} after {notices:?}"));
+            notices.push(line["notice"].as_str().unwrap_or_default().to_owned());
+        }
     }
 }
 
@@ -132,13 +152,7 @@ fn a_message_that_was_stored_is_said_to_be_also_when_its_room_is_gone() {
     };
     let stored = send("one", "k1").expect_code(0).json();
     chat.must(&["room", "archive", "general"]);
-    // The server hears of it within a second, and refuses from then on.
-    let late = loop {
-        let finished = send("two", "k2");
-        if finished.code != 0 {
-            break finished;
-        }
-    };
+    let late = send("two", "k2").expect_code(8);
     assert!(late.stderr.contains("room_archived"), "{late:?}");
     assert_eq!(send("one", "k1").expect_code(0).json()["seq"], stored["seq"]);
 }
@@ -148,10 +162,7 @@ fn who_follows_a_server_that_is_not_there_hears_why() {
     let chat = Chat::on_sqlite();
     let nobody = "127.0.0.1:1".parse().unwrap();
     let mut tail = Tail::start(talk(&chat, nobody, "x", &["--json", "tail", "general"]));
-    let mut line = String::new();
-    BufReader::new(tail.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let notice: Value = serde_json::from_str(&line).unwrap();
-    assert!(notice["notice"].as_str().unwrap().starts_with("127.0.0.1:1: Connection refused"), "{notice}");
+    tail.until_notice("127.0.0.1:1: Connection refused");
 }
 
 #[test]
@@ -187,8 +198,5 @@ fn what_a_reader_missed_for_too_long_is_named() {
     });
     let _server = Server::start(&chat, &binary, &address.to_string());
     assert_eq!(tail.until("missed 600").len(), 50);
-    let notice = format!("general: numbers {} to {} are left out", last + 1, last + 550);
-    let stderr = BufReader::new(tail.child.stderr.take().unwrap());
-    let told = stderr.lines().map_while(Result::ok).find(|line| line.contains("left out")).unwrap();
-    assert!(told.contains(&notice), "{told}");
+    tail.until_notice(&format!("general: numbers {} to {} are left out", last + 1, last + 550));
 }

@@ -15,7 +15,8 @@ pub(super) fn handle<W: SocketWriter>(
     let Scope { shard, key } = scope;
     let user = shard.user(key)?;
     shard.node.rates.take(Act::Message, user.id, shard.node.clock.now())?;
-    let room_id = shard.node.directory.room(&event.room)?;
+    // What was stored before the room was archived is acknowledged under its key for ever.
+    let room_id = shard.node.directory.any_room(&event.room)?;
     shard.node.stop_typing(room_id, &user);
     let command = SendMessage { user_id: user.id, room_id, body: event.body, key: event.key };
     shard.submit(key, id, Command::SendMessage(command))?;

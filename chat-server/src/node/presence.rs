@@ -223,6 +223,8 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chat_domain::{DisplayName, UserSummary, Username};
 
     use super::*;
@@ -254,8 +256,8 @@ mod tests {
         assert_eq!(written.iter().map(|record| record.is_online).collect::<Vec<_>>(), [false]);
     }
 
-    #[test]
-    fn what_was_lost_or_is_much_is_told_as_a_list_and_that_once_a_second() {
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_or_is_much_is_told_as_a_list_and_that_once_a_second() {
         let presence = presence();
         presence.enter(ROOM, &person(1));
         assert!(
@@ -267,6 +269,9 @@ mod tests {
         presence.note_lost(BTreeSet::from([ROOM]));
         presence.enter(ROOM, &person(3));
         assert!(presence.take_untold().is_empty(), "the next list has it");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(matches!(presence.take_untold().remove(&ROOM), Some(Untold::List)));
+        assert!(presence.take_untold().is_empty());
         let other = RoomId::new(2);
         (0..=50).for_each(|id| presence.enter(other, &person(id)));
         assert!(matches!(presence.take_untold().remove(&other), Some(Untold::List)));

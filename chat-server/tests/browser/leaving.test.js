@@ -1,7 +1,7 @@
 // Leaving a room, and what stays when a room is gone.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { composer, eventually, messageWith, needsServer, network, newPerson, openBrowser, say, unique } from './support.js';
+import { composer, eventually, messageWith, needsServer, network, newPerson, openBrowser, openRoom, say, unique } from './support.js';
 import { needsCli, runCli } from './own-server.js';
 
 const PHONE = { viewport: { width: 360, height: 800 }, hasTouch: true };
@@ -28,11 +28,32 @@ describe('leaving a room', needsServer, () => {
     await context.close();
   });
 
+  it('is noticed when it happened on another device while the page was offline', async () => {
+    const dora = await newPerson(browser, { name: 'dora', room: 'general' });
+    const { page, context } = dora;
+    const phone = await context.newPage();
+    await openRoom(phone, 'general');
+    const text = unique('before');
+    await say(page, text);
+    await messageWith(page, text).and(page.locator('[data-message-id]')).waitFor();
+    await page.evaluate(() => globalThis.testNetwork.cut());
+    await page.locator('.banner').waitFor();
+    await phone.getByRole('button', { name: 'Leave room' }).click();
+    await phone.getByText('You left this room.').waitFor();
+    await page.evaluate(() => globalThis.testNetwork.heal());
+    await page.getByText('You are no longer in this room.').waitFor();
+    assert.equal(await messageWith(page, text).count(), 0);
+    assert.equal(await composer(page).isVisible(), false);
+    await page.locator('[data-room="general"]').click();
+    await messageWith(page, text).waitFor();
+    await context.close();
+  });
+
   it('says so when it fails', async () => {
     const ben = await newPerson(browser, { name: 'ben', room: 'general' });
     await network.refuseNext(ben, 'leave_room', { code: 'internal', message: 'something went wrong' });
     await ben.page.getByRole('button', { name: 'Leave room' }).click();
-    await ben.page.getByRole('alert').filter({ hasText: 'You are still in the room: something went wrong' }).waitFor();
+    await ben.page.getByRole('alert').filter({ hasText: 'Leaving failed: something went wrong' }).waitFor();
     await ben.context.close();
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Outbox, randomKey } from '../../web/js/outbox.js';
-import { sendable } from '../../web/js/sender.js';
+import { Sender, sendable } from '../../web/js/sender.js';
 import { mayReconnect } from '../../web/js/wire.js';
 import { typingText } from '../../web/js/people.js';
 
@@ -24,6 +24,20 @@ function outboxOn(store = memoryStore(), userId = '1') {
 const keys = (entries) => entries.map(({ key }) => key);
 
 describe('sending', () => {
+  it('misses nothing that becomes due while it is looked for', async (test) => {
+    const outbox = outboxOn();
+    const { key } = outbox.add('general', 'a', 0);
+    outbox.sending(key);
+    outbox.refused(key, { code: 'rate_limited', message: 'later', retry_after_ms: 1.5 }, 0);
+    let now = 0;
+    test.mock.method(performance, 'now', () => (now += 1));
+    const sent = await new Promise((resolve) => {
+      const connection = { state: { name: 'open' }, request: async (frame) => (resolve(frame.key), { seq: 1 }) };
+      new Sender({ outbox, connection, mayGo: () => true, acked: () => undefined, changed: () => undefined }).flush();
+    });
+    assert.equal(sent, key);
+  });
+
   it('goes in order, one message of a room at a time, rooms beside each other', () => {
     const outbox = outboxOn();
     outbox.add('general', 'a', 100);

@@ -242,6 +242,18 @@ describe('people', () => {
   });
 });
 
+describe('people of whom a list tells who is online', () => {
+  const person = (id) => ({ id: String(id), username: `p${id}`, display_name: '' });
+
+  it('are offline if they are not in it', () => {
+    const people = new People();
+    for (const id of [1, 2]) people.joined({ user: person(id), members: 3, online: id });
+    people.onlineAre({ participants: [{ user: person(3), is_online: true }], members: 3, online: 1 });
+    assert.deepEqual(people.listed(true).map(({ user }) => user.id), ['3']);
+    assert.deepEqual(people.listed(false).map(({ user }) => user.id), ['1', '2']);
+  });
+});
+
 describe('rows', () => {
   const rows = (held, more = {}) => rowsOf({ messages: held, entries: [], userId: ben.id, unreadAfter: null, now: noon, ...more });
   const minute = 60_000;

@@ -161,13 +161,15 @@ fn rooms_appear_and_go_while_people_chat() {
             store.write(|repository| chat_domain::add_room(repository, NOW, request.clone())).unwrap();
             ann.expect("rooms_changed").await;
             ann.join("yoga").await;
-            ann.say("yoga", "om", "k").await;
+            let stored = ann.say("yoga", "om", "k").await;
             store.write(|repository| chat_domain::archive_room(repository, NOW, &request.name)).unwrap();
             let left = ann.expect("room_left").await;
             assert_eq!((left["room"].clone(), left["reason"].clone()), (json!("yoga"), json!("archived")));
             assert_eq!(ann.refused(json!({"type": "join_room", "room": "yoga"})).await, "room_archived");
             let send = json!({"type": "send_message", "room": "yoga", "body": "still?", "key": "k2"});
             assert_eq!(ann.refused(send).await, "room_archived");
+            let again = ann.say("yoga", "om", "k").await;
+            assert_eq!((&again["seq"], &again["message_id"]), (&stored["seq"], &stored["message_id"]));
             let list = ann.ask(json!({"type": "get_rooms"})).await;
             assert_eq!(list["rooms"].as_array().unwrap().len(), 4);
         });

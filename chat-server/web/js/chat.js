@@ -2,15 +2,16 @@
 // @ts-check
 import { ask } from './ask.js';
 import { Connection, RequestError } from './connection.js';
+import { roomsListed } from './listing.js';
 import { Outbox } from './outbox.js';
 import { loadNewer, loadOlder } from './pages.js';
-import { Room } from './room.js';
 import { Sender, sendable } from './sender.js';
 import { Drafts } from './store.js';
 import { LIMITS_ASSUMED } from './wire.js';
 
 /** @typedef {import('./wire.js').Frame} Frame */
 /** @typedef {import('./wire.js').Message} Message */
+/** @typedef {import('./room.js').Room} Room */
 /**
  * What changed, for whoever draws it.
  * @typedef {'connection' | 'user' | 'rooms' | 'messages' | 'people' | 'typing'} Change
@@ -73,7 +74,7 @@ export class Chat {
 
   /** @param {Room} room */
   hasUnsent(room) {
-    return this.outbox !== null && this.outbox.of(room.name).length > 0;
+    return this.outbox !== null && this.outbox.of(room.name).some(({ status }) => status !== 'acked');
   }
 
   /** @param {Room} room */
@@ -201,16 +202,7 @@ export class Chat {
     } catch {
       return;
     }
-    const before = this.rooms;
-    this.rooms = new Map();
-    for (const info of list.rooms) {
-      const room = before.get(info.name);
-      room?.listed(info);
-      this.rooms.set(info.name, room ?? new Room(info));
-    }
-    for (const { room: name } of this.outbox?.entries ?? []) {
-      if (!this.rooms.has(name)) this.rooms.set(name, Room.gone(name, before.get(name)));
-    }
+    this.rooms = roomsListed(this.rooms, list.rooms, this.outbox);
     this.roomsKnown = true;
     for (const room of this.rooms.values()) if (room.joined && !room.live) this.#join(room);
     this.#changed('rooms');
@@ -233,6 +225,7 @@ export class Chat {
     } catch (error) {
       if (!(error instanceof RequestError) || error.code === 'disconnected' || room.state !== state) return;
       room.left(error.message);
+      room.isUnheardOf = error.code === 'unknown_room';
       this.#changed('rooms', room);
       this.#sender?.flush();
     }

@@ -8,7 +8,7 @@ import { Composer } from './composer.js';
 import { RequestError } from './connection.js';
 import { ConnectionBanner } from './connection-banner.js';
 import { el, fill } from './el.js';
-import { avatar, msToMidnight } from './format.js';
+import { avatar, everyMidnight } from './format.js';
 import { icon } from './icons.js';
 import { Layout, fitAboveKeyboard } from './layout.js';
 import { MessageList } from './message-list.js';
@@ -63,7 +63,7 @@ export class FitnessChat extends HTMLElement {
   /** What to draw in the next frame; `unread` are messages of a room that is not open. @type {Set<Change | 'unread'>} */
   #dirty = new Set();
   #hasAddress = false;
-  #dayTimer = 0;
+  #stopDays = () => {};
   /** The box is drawn anew only for another name: its buttons keep the focus over a reconnect. */
   #drawnUser = '';
 
@@ -88,7 +88,7 @@ export class FitnessChat extends HTMLElement {
     fitAboveKeyboard(this);
     this.#show(null);
     this.#chat.connection.start();
-    this.#nextDay();
+    this.#stopDays = everyMidnight(() => this.#changed('messages', this.#room ?? undefined));
   }
 
   disconnectedCallback() {
@@ -97,16 +97,8 @@ export class FitnessChat extends HTMLElement {
     removeEventListener('blur', this.#unattended);
     removeEventListener('pagehide', this.#keep);
     document.removeEventListener('visibilitychange', this.#attended);
-    clearTimeout(this.#dayTimer);
+    this.#stopDays();
     this.#chat.connection.stop();
-  }
-
-  /** "Today" is yesterday now. */
-  #nextDay() {
-    this.#dayTimer = setTimeout(() => {
-      this.#changed('messages', this.#room ?? undefined);
-      this.#nextDay();
-    }, msToMidnight(Date.now()));
   }
 
   get #room() {
@@ -130,6 +122,8 @@ export class FitnessChat extends HTMLElement {
     const dirty = this.#dirty;
     this.#dirty = new Set();
     const room = this.#room;
+    // The room of the address may have come into the list just now.
+    if (dirty.has('rooms') && room && !room.joined && room.problem === null) this.#chat.open(room);
     if (dirty.has('rooms')) this.#drawHeading();
     if (dirty.has('user')) this.#drawUser();
     if (dirty.has('messages') || dirty.has('rooms')) this.#list.render();
@@ -159,6 +153,7 @@ export class FitnessChat extends HTMLElement {
     // Before the button goes that may have the focus.
     if (room && !hasRoom) this.#layout.hidePeople();
     this.#layout.hasPeople = room?.joined ?? false;
+    if (!room?.joined) this.#layout.leaveProblem.textContent = '';
   }
 
   /** @param {Room | null} room */
@@ -253,7 +248,8 @@ export class FitnessChat extends HTMLElement {
     try {
       await this.#chat.leave(room);
     } catch (error) {
-      if (error instanceof RequestError) this.#layout.leaveProblem.textContent = `You are still in the room: ${error.message}`;
+      const isStillIt = room === this.#room && room.joined && error instanceof RequestError;
+      if (isStillIt) this.#layout.leaveProblem.textContent = `Leaving failed: ${error.message}`;
     }
   }
 

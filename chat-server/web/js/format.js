@@ -68,9 +68,17 @@ function toneOf(id) {
   return sum % TONES;
 }
 
-/** Milliseconds until the next day begins where the reader is. @param {number} now */
-export function msToMidnight(now) {
-  return new Date(now).setHours(24, 0, 0, 0) - now;
+/** Calls when "today" is yesterday, each night. @param {() => void} call @returns {() => void} ends it */
+export function everyMidnight(call) {
+  let timer = 0;
+  const wait = () => {
+    timer = setTimeout(() => {
+      call();
+      wait();
+    }, new Date().setHours(24, 0, 0, 0) - Date.now());
+  };
+  wait();
+  return () => clearTimeout(timer);
 }
 
 /** @param {number} at */

@@ -16,11 +16,22 @@ export class People {
   online = 0;
 
   /**
-   * A snapshot: from `room_joined` or `presence`.
+   * A snapshot, from `room_joined`.
    * @param {{participants: Participant[], members: number, online: number}} event
    */
   replace(event) {
     this.#participants = new Map(event.participants.map((participant) => [participant.user.id, participant]));
+    this.#count(event);
+  }
+
+  /**
+   * Who is online, from `presence`: whoever else is known is not.
+   * @param {{participants: Participant[], members: number, online: number}} event
+   */
+  onlineAre(event) {
+    for (const participant of this.#participants.values()) participant.is_online = false;
+    for (const participant of event.participants) this.#participants.set(participant.user.id, participant);
+    this.#bound();
     this.#count(event);
   }
 
@@ -39,12 +50,12 @@ export class People {
     this.#count(event);
   }
 
-  /** Lets somebody go who is offline, or whoever is here longest, when there is one too many. */
+  /** Lets some go when they are too many, those who are offline first. */
   #bound() {
-    if (this.#participants.size <= LISTED_MAX) return;
-    const participants = [...this.#participants.values()];
-    const surplus = participants.find((participant) => !participant.is_online) ?? participants[0];
-    this.#participants.delete(surplus.user.id);
+    const surplus = this.#participants.size - LISTED_MAX;
+    if (surplus <= 0) return;
+    const offlineFirst = [...this.listed(false), ...this.listed(true)];
+    for (const { user } of offlineFirst.slice(0, surplus)) this.#participants.delete(user.id);
   }
 
   /** @param {boolean} isOnline */

@@ -29,6 +29,8 @@ export class Room {
   problem = null;
   /** The server doesn't list it any more. */
   isGone = false;
+  /** The server that was to be joined has not heard of the room yet, which is so new. */
+  isUnheardOf = false;
   #info;
 
   /**
@@ -68,8 +70,13 @@ export class Room {
 
   /** @param {import('./wire.js').RoomInfo} info */
   listed(info) {
+    const wasJoined = this.joined;
     this.#info = info;
     this.isGone = false;
+    if (this.isUnheardOf) this.problem = null;
+    this.isUnheardOf = false;
+    // Left on another device while there was no connection that could say so.
+    if (wasJoined && !info.joined && !this.live) this.ended('');
     this.state.listed(info);
     if (this.live) return;
     this.people.members = info.members;
@@ -85,7 +92,7 @@ export class Room {
 
   /** Somebody became present or absent. @param {any} event `user_joined`, `user_left` or `presence` */
   presence(event) {
-    if (event.type === 'presence') this.people.replace(event);
+    if (event.type === 'presence') this.people.onlineAre(event);
     else if (event.type === 'user_joined') this.people.joined(event);
     else {
       this.people.left(event);

@@ -32,8 +32,10 @@ export class Sender {
   flush() {
     clearTimeout(this.#timer);
     if (this.#connection.state.name !== 'open') return;
-    for (const entry of this.#outbox.due(performance.now())) if (this.#mayGo(entry.room)) this.#deliver(entry);
-    const waitMs = this.#outbox.waitMs(performance.now());
+    // One moment for both: what becomes due between two of them would be neither sent nor waited for.
+    const now = performance.now();
+    for (const entry of this.#outbox.due(now)) if (this.#mayGo(entry.room)) this.#deliver(entry);
+    const waitMs = this.#outbox.waitMs(now);
     if (waitMs !== null) this.#timer = setTimeout(() => this.flush(), waitMs);
   }
 
