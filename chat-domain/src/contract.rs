@@ -12,11 +12,11 @@
 use crate::batch::{Command, CommandError, Outcome, commit_batch};
 use crate::history::{Page, Position};
 use crate::{
-    AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, KeptRoom,
-    LeaveRoom, MarkRead, MessageKey, MessageKind, MessageSent, OpenSession, PasswordHash, PresenceRecord,
-    ReadRoom, ReadRoomError, RegisterUser, RegisterUserError, Repository, RepositoryError, Room,
-    RoomDescription, RoomId, RoomName, RoomReader, RoomSnapshot, SendMessage, SendMessageError, Seq, Session,
-    SessionId, Timestamp, TokenHash, UserId, UserSummary, Username, add_default_rooms, add_room,
+    AccessError, AddRoom, Body, ControlAction, ControlSeq, DisplayName, GetHistory, JoinRoom, JoinRoomError,
+    KeptRoom, LeaveRoom, MarkRead, MessageKey, MessageKind, MessageSent, OpenSession, PasswordHash,
+    PresenceRecord, ReadRoom, ReadRoomError, RegisterUser, RegisterUserError, Repository, RepositoryError,
+    Room, RoomDescription, RoomId, RoomName, RoomReader, RoomSnapshot, SendMessage, SendMessageError, Seq,
+    Session, SessionId, Timestamp, TokenHash, UserId, UserSummary, Username, add_default_rooms, add_room,
     archive_room, disable_user, find_signed_in, get_history, get_rooms, join_room, leave_room, mark_read,
     open_session, read_room, read_room_together, register_user, send_message, sign_out,
 };
@@ -53,7 +53,7 @@ type Check<S> = (&'static str, fn(&mut S));
 /// # Panics
 /// If the store breaks the contract; the message says which part.
 pub fn check_all<S: Store>(mut new_store: impl FnMut() -> S) {
-    let checks: [Check<S>; 21] = [
+    let checks: [Check<S>; 23] = [
         ("names are unique", people::names_are_unique),
         ("numbers are dense and in commit order", batches::numbers_are_dense),
         ("a key makes one message", batches::a_key_makes_one_message),
@@ -61,6 +61,8 @@ pub fn check_all<S: Store>(mut new_store: impl FnMut() -> S) {
         ("a failed transaction leaves nothing", batches::a_failed_transaction_leaves_nothing),
         ("only members get in", rooms::only_members_get_in),
         ("membership is announced and counted", rooms::membership_is_announced_and_counted),
+        ("one's own rooms are in a full list", rooms::ones_own_rooms_are_in_a_full_list),
+        ("nobody is in more rooms than allowed", rooms::nobody_is_in_more_rooms_than_allowed),
         ("history pages are whole", history::history_pages_are_whole),
         ("a page ends at its bytes", history::a_page_ends_at_its_bytes),
         ("a resume is whole or a reset", history::a_resume_is_whole_or_a_reset),

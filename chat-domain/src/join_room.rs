@@ -98,38 +98,3 @@ pub(crate) fn apply<R: Repository + ?Sized>(
     });
     Ok(Applied::Joined { participant, members, message: message.flatten() })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        AddRoom, DisplayName, MemoryRepository, RegisterUser, RoomDescription, RoomId, RoomName, Timestamp,
-        Username, add_room, archive_room, commit_batch, register_user,
-    };
-
-    #[test]
-    fn nobody_passes_the_limit_in_one_batch_and_archived_rooms_dont_count() {
-        let (mut chat, now) = (MemoryRepository::new("epoch"), Timestamp::default());
-        let username = Username::new("ann").unwrap();
-        let display_name = DisplayName::from(&username);
-        let register = RegisterUser { username, display_name, password_hash: None };
-        let user_id = register_user(&mut chat, now, &register).unwrap().id();
-        let name = |n: u32| RoomName::new(n.to_string()).unwrap();
-        let add = |chat: &mut MemoryRepository, n: u32| -> RoomId {
-            let (description, announces_members) = (RoomDescription::default(), false);
-            add_room(chat, now, AddRoom { name: name(n), description, announces_members }).unwrap().id
-        };
-        let rooms: Vec<RoomId> = (0..ROOMS_JOINED_MAX + 1).map(|n| add(&mut chat, n)).collect();
-        let joins: Vec<Command> =
-            rooms.iter().map(|&room_id| Command::JoinRoom(JoinRoom { user_id, room_id })).collect();
-        let results = commit_batch(&mut chat, now, &joins).unwrap();
-        let refused = |result: &Result<Outcome, CommandError>| {
-            matches!(result, Err(CommandError::JoinRoom(JoinRoomError::TooManyRooms)))
-        };
-        assert_eq!(results.iter().map(refused).filter(|&refused| refused).count(), 1);
-        assert!(refused(results.last().unwrap()));
-        archive_room(&mut chat, now, &name(0)).unwrap();
-        let room_id = rooms[rooms.len() - 1];
-        join_room(&mut chat, now, JoinRoom { user_id, room_id }).unwrap();
-    }
-}

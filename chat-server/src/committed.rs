@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_domain::{
-    Command, CommandError, ControlSeq, LeaveRoom, Message, Outcome, RepositoryError, RoomId, RoomName, Seq,
-    Timestamp, UserId,
+    Command, CommandError, LeaveRoom, Message, Outcome, RepositoryError, RoomId, RoomName, Seq, Timestamp,
 };
 use chat_protocol::ServerEvent;
-use chat_protocol::events::{Ack, NewMessage, RoomLeft, RoomLeftReason};
+use chat_protocol::events::{Ack, NewMessage};
 use chat_store::{Audience, CommitSink, Completed, Credit, Transactions};
 
+use crate::ended_membership::EndedMembership;
 use crate::failure::{Failure, note_store_works};
 use crate::frame;
 use crate::node::Node;
 use crate::node::metrics::StoreRead;
-use crate::shard::inbox::{RoomFrames, ShardEvent, Unsubscribe};
+use crate::shard::inbox::{RoomFrames, ShardEvent};
 use crate::store_access::Ticket;
 use crate::survive::survive_now;
 
@@ -286,152 +286,5 @@ fn numbering(command: &Command) -> Option<RoomId> {
     }
 }
 
-/// A membership that ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EndedMembership {
-    pub(crate) room_id: RoomId,
-    pub(crate) user_id: UserId,
-    /// The entry of the control log that says so.
-    pub(crate) control_seq: ControlSeq,
-}
-
-impl EndedMembership {
-    /// Ends what the person hears of the room, on all connections of this node, and with the last of them their presence.
-    pub(crate) fn tell(self, node: &Node) {
-        let Self { room_id, user_id, control_seq } = self;
-        node.room_reads.note_ended();
-        let Some(room) = node.directory.name(room_id) else { return };
-        if let Some(user) = node.presence.user(room_id, user_id) {
-            node.stop_typing(room_id, &user);
-        }
-        node.unsubscribe(Unsubscribe {
-            room_id,
-            user_id: Some(user_id),
-            control_seq,
-            frame: frame::of_event(
-                &ServerEvent::RoomLeft(RoomLeft { room, reason: RoomLeftReason::Left }),
-                None,
-            ),
-        });
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use chat_domain::repository::Messages;
-    use chat_domain::{
-        Body, MemoryRepository, MessageId, MessageKey, MessageKind, MessageSent, Repository, SendMessage,
-        add_default_rooms,
-    };
-
-    use super::*;
-    use crate::defect::node;
-
-    const ROOM: RoomId = RoomId::new(1);
-
-    /// A database that can't be read.
-    struct Unreadable;
-
-    impl Transactions for Unreadable {
-        fn read<T, E: From<RepositoryError>>(
-            &self,
-            _: impl FnOnce(&mut dyn Repository) -> Result<T, E>,
-        ) -> Result<T, E> {
-            Err(RepositoryError::Unavailable("away".to_owned()).into())
-        }
-
-        fn write_retrying<T, E: From<RepositoryError>>(
-            &self,
-            _: impl FnMut(&mut dyn Repository) -> Result<T, E>,
-        ) -> Result<T, E> {
-            Err(RepositoryError::Unavailable("away".to_owned()).into())
-        }
-    }
-
-    /// A database in which a commit that seemed to fail has stored so many messages.
-    struct Longer(i64);
-
-    impl Transactions for Longer {
-        fn read<T, E: From<RepositoryError>>(
-            &self,
-            work: impl FnOnce(&mut dyn Repository) -> Result<T, E>,
-        ) -> Result<T, E> {
-            let mut repository = MemoryRepository::new("epoch");
-            let room_id = add_default_rooms(&mut repository, Timestamp::default()).unwrap()[0].id;
-            assert_eq!(room_id, ROOM);
-            let created_at = Timestamp::default();
-            let message = |seq| chat_domain::NewMessage {
-                room_id,
-                seq: Seq::new(seq),
-                user_id: None,
-                body: "hi".to_owned(),
-                kind: MessageKind::System,
-                created_at,
-                key: None,
-            };
-            repository.insert_messages(&(1..=self.0).map(message).collect::<Vec<_>>())?;
-            work(&mut repository)
-        }
-
-        fn write_retrying<T, E: From<RepositoryError>>(
-            &self,
-            _: impl FnMut(&mut dyn Repository) -> Result<T, E>,
-        ) -> Result<T, E> {
-            Err(RepositoryError::Unavailable("away".to_owned()).into())
-        }
-    }
-
-    /// A message that a commit stored as that number.
-    fn stored(seq: i64) -> Completed<Ticket> {
-        let (body, key) = (Body::new("hi").unwrap(), MessageKey::new(seq.to_string()).unwrap());
-        let message = Message {
-            id: MessageId::new(seq),
-            room_id: ROOM,
-            seq: Seq::new(seq),
-            changed_seq: Seq::new(seq),
-            author: None,
-            body: body.as_str().to_owned(),
-            kind: MessageKind::Text,
-            created_at: Timestamp::default(),
-            edited_at: None,
-            key: Some(key.clone()),
-        };
-        let command = SendMessage { user_id: UserId::new(1), room_id: ROOM, body, key };
-        Completed {
-            ticket: Ticket::Nobody,
-            command: Command::SendMessage(command),
-            result: Ok(Outcome::MessageSent(MessageSent { message, is_new: true })),
-        }
-    }
-
-    #[test]
-    fn a_hole_that_is_filled_in_part_stays_in_doubt() {
-        let node = node();
-        let committed = Committed::new(Arc::clone(&node), Longer(i64::from(HEALED_MAX) + 1));
-        node.tops.see(ROOM, Seq::ZERO);
-        node.tops.doubt(ROOM);
-        let empty = || Completed {
-            ticket: Ticket::Nobody,
-            command: Command::RecordPresence(Vec::new()),
-            result: Ok(Outcome::Done),
-        };
-        committed.tell(vec![empty()], &Credit::of_nobody());
-        assert!(node.tops.has_doubts());
-        committed.tell(vec![empty()], &Credit::of_nobody());
-        assert!(!node.tops.has_doubts());
-        assert_eq!(node.tops.tell(ROOM, Seq::new(502), Seq::new(502)), None, "501 of 501 were told");
-    }
-
-    #[test]
-    fn a_hole_that_could_not_be_read_stays_in_doubt() {
-        let node = node();
-        let committed = Committed::new(Arc::clone(&node), Unreadable);
-        committed.tell(vec![stored(1)], &Credit::of_nobody());
-        assert!(!node.tops.has_doubts());
-        committed.tell(vec![stored(3)], &Credit::of_nobody());
-        assert!(node.tops.has_doubts());
-        // The next commit looks again, and as long as nothing can be read the doubt stays.
-        committed.tell(vec![stored(4)], &Credit::of_nobody());
-        assert!(node.tops.has_doubts());
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use chat_domain::{
 use chat_protocol::events::{RoomLeft, RoomLeftReason, UserJoined, UserLeft};
 use chat_protocol::{CloseCode, ServerEvent};
 
-use crate::committed::EndedMembership;
+use crate::ended_membership::EndedMembership;
 use crate::failure::Failure;
 use crate::frame;
 use crate::node::Node;

@@ -16,6 +16,7 @@ mod data_dir;
 #[cfg(test)]
 mod defect;
 mod directory;
+mod ended_membership;
 mod failure;
 mod frame;
 #[cfg(feature = "fuzzing")]

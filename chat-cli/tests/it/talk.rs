@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
@@ -87,13 +88,9 @@ fn talk(chat: &Chat, address: SocketAddr, token: &str, args: &[&str]) -> Command
 #[test]
 fn what_is_sent_while_the_server_is_killed_arrives_once_and_in_order() {
     let Some(binary) = server_binary() else { return };
-    let chat = Chat::on_sqlite();
-    chat.must(&["migrate", "up"]);
-    chat.must(&["seed"]);
-    chat.add_user("ann");
+    let (chat, server, ann) = chat_of_ann(&binary);
     chat.add_user("bob");
-    let server = Server::start(&chat, &binary, "127.0.0.1:0");
-    let (address, ann, bob) = (server.address, server.token("ann"), server.token("bob"));
+    let (address, bob) = (server.address, server.token("bob"));
     let mut tail = Tail::start(talk(&chat, address, &bob, &["--json", "tail", "general"]));
     let first = run(talk(&chat, address, &ann, &["--json", "send", "general", "one", "--key", "k1"]));
     let stored = first.expect_code(0).json();
@@ -138,15 +135,22 @@ fn a_server_that_refuses_is_told_in_two_lines() {
     chat.run(&args).expect_error(8, "unknown_room");
 }
 
-#[test]
-fn a_message_that_was_stored_is_said_to_be_also_when_its_room_is_gone() {
-    let Some(binary) = server_binary() else { return };
+/// A chat with the default rooms, its server, and the token of Ann.
+fn chat_of_ann(binary: &Path) -> (Chat, Server, String) {
     let chat = Chat::on_sqlite();
     chat.must(&["migrate", "up"]);
     chat.must(&["seed"]);
     chat.add_user("ann");
-    let server = Server::start(&chat, &binary, "127.0.0.1:0");
-    let (address, ann) = (server.address, server.token("ann"));
+    let server = Server::start(&chat, binary, "127.0.0.1:0");
+    let ann = server.token("ann");
+    (chat, server, ann)
+}
+
+#[test]
+fn a_message_that_was_stored_is_said_to_be_also_when_its_room_is_gone() {
+    let Some(binary) = server_binary() else { return };
+    let (chat, server, ann) = chat_of_ann(&binary);
+    let address = server.address;
     let send = |text: &str, key: &str| {
         run(talk(&chat, address, &ann, &["--json", "send", "general", text, "--key", key]))
     };
@@ -168,12 +172,8 @@ fn who_follows_a_server_that_is_not_there_hears_why() {
 #[test]
 fn what_a_reader_missed_for_too_long_is_named() {
     let Some(binary) = server_binary() else { return };
-    let chat = Chat::on_sqlite();
-    chat.must(&["migrate", "up"]);
-    chat.must(&["seed"]);
-    chat.add_user("ann");
-    let server = Server::start(&chat, &binary, "127.0.0.1:0");
-    let (address, ann) = (server.address, server.token("ann"));
+    let (chat, server, ann) = chat_of_ann(&binary);
+    let address = server.address;
     run(talk(&chat, address, &ann, &["send", "general", "before"])).expect_code(0);
     let mut tail = Tail::start(talk(&chat, address, &ann, &["--json", "tail", "general"]));
     tail.until("before");

@@ -1,6 +1,7 @@
 //! Who gets into a room, who is in it, and who is there.
 
 use super::*;
+use crate::limits::{ROOMS_JOINED_MAX, ROOMS_LISTED_MAX, usize_of};
 
 pub(super) fn only_members_get_in<S: Store>(store: &mut S) {
     let general = room(store, "general");
@@ -106,4 +107,53 @@ pub(super) fn presence_is_a_projection<S: Store>(store: &mut S) {
     assert_eq!(names(store, 1), [entry("bob", true)]);
     run(store, |repository| repository.clear_presence()).unwrap();
     assert!(names(store, 10).iter().all(|(_, is_online)| !is_online));
+}
+
+/// So many rooms, in one transaction.
+fn rooms<S: Store>(store: &mut S, count: u32) -> Vec<RoomId> {
+    run(store, |repository| {
+        let add = |n: u32| {
+            let name = RoomName::new(format!("room-{n}")).unwrap();
+            let (description, announces_members) = (RoomDescription::default(), false);
+            add_room(repository, at(1), AddRoom { name, description, announces_members }).unwrap().id
+        };
+        (0..count).map(add).collect()
+    })
+}
+
+pub(super) fn ones_own_rooms_are_in_a_full_list<S: Store>(store: &mut S) {
+    let rooms = rooms(store, ROOMS_LISTED_MAX + 10);
+    let ann = user(store, "ann");
+    let listed = |store: &mut S| -> Vec<RoomId> {
+        let listings = run(store, |repository| get_rooms(repository, ann.id)).unwrap();
+        listings.into_iter().map(|listing| listing.room.id).collect()
+    };
+    let max = usize_of(ROOMS_LISTED_MAX);
+    assert_eq!(listed(store), rooms[..max]);
+    let own = [rooms[max - 1], rooms[max], rooms[max + 9]];
+    for room_id in own {
+        let request = JoinRoom { user_id: ann.id, room_id };
+        run(store, |repository| join_room(repository, at(2), request)).unwrap();
+    }
+    assert_eq!(listed(store), [&rooms[..max - 3], &own].concat());
+}
+
+pub(super) fn nobody_is_in_more_rooms_than_allowed<S: Store>(store: &mut S) {
+    let rooms = rooms(store, ROOMS_JOINED_MAX + 1);
+    let ann = user(store, "ann");
+    let joins: Vec<Command> =
+        rooms.iter().map(|&room_id| Command::JoinRoom(JoinRoom { user_id: ann.id, room_id })).collect();
+    let is_refused = |result: &Result<Outcome, CommandError>| {
+        matches!(result, Err(CommandError::JoinRoom(JoinRoomError::TooManyRooms)))
+    };
+    let results = run(store, |repository| commit_batch(repository, at(2), &joins)).unwrap();
+    let (last, others) = results.split_last().unwrap();
+    assert!(is_refused(last) && others.iter().all(Result::is_ok), "{results:?}");
+    let again = run(store, |repository| commit_batch(repository, at(3), &joins[others.len()..])).unwrap();
+    assert!(is_refused(&again[0]), "{again:?}");
+    // A room that is archived counts no more.
+    let name = RoomName::new("room-0").unwrap();
+    run(store, |repository| archive_room(repository, at(4), &name)).unwrap();
+    let again = run(store, |repository| commit_batch(repository, at(5), &joins[others.len()..])).unwrap();
+    assert!(again[0].is_ok(), "{again:?}");
 }

@@ -5,7 +5,7 @@ use chat_domain::{MessageKey, RoomName, Seq, Timestamp};
 use crate::client::incoming::Incoming;
 use crate::client::requests::Purpose;
 use crate::client::room_state::RoomState;
-use crate::client::times::{Chance, Times, doubled_ms, later};
+use crate::client::times::Chance;
 use crate::client::{Action, Client, End, Event, Refusal, RequestId};
 use crate::events::{Ack, NewMessage, RoomJoined, RoomLeft, RoomLeftReason, RoomsList, Status};
 use crate::{ErrorCode, Limits, Message, RoomEntry, ServerEvent, User};
@@ -81,17 +81,14 @@ impl Client {
             }
             Purpose::Renew | Purpose::Ask => self.tell(Event::Refused { id, refusal }),
             Purpose::Rooms => {
-                let Times { retry_base_ms, retry_max_ms, .. } = self.times;
-                let own_ms = doubled_ms(retry_base_ms, self.lists_refused, retry_max_ms);
-                let wait_ms = refusal.asked_delay_ms().unwrap_or(own_ms).min(self.times.asked_delay_max_ms);
+                self.list_at = Some(refusal.retry_at(self.lists_refused, now, &self.times));
                 self.lists_refused = self.lists_refused.saturating_add(1);
-                self.list_at = Some(later(now, wait_ms));
                 if !refusal.may_retry() {
                     self.tell(Event::Refused { id, refusal });
                 }
             }
             Purpose::Join { room, .. } | Purpose::Leave { room } if refusal.may_retry() => {
-                let until = self.retry_at(&refusal, now);
+                let until = refusal.retry_at(0, now, &self.times);
                 if let Some(room) = self.rooms.get_mut(&room) {
                     room.postponed(until);
                 }
@@ -156,11 +153,6 @@ impl Client {
         for room in self.rooms.values_mut() {
             room.forget_other_epoch(epoch);
         }
-    }
-
-    fn retry_at(&self, refusal: &Refusal, now: Timestamp) -> Timestamp {
-        let wait_ms = refusal.asked_delay_ms().unwrap_or(self.times.retry_base_ms);
-        later(now, wait_ms.min(self.times.asked_delay_max_ms))
     }
 
     /// Which memberships have lasted while there was no connection; only these rooms are joined again.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chat_domain::{Body, MessageKey, RoomName, Timestamp};
 
 use crate::client::Refusal;
-use crate::client::times::{Times, doubled_ms, later};
+use crate::client::times::Times;
 use crate::events::SendMessage;
 
 /// Messages that wait to be acknowledged, at most; one more is refused.
@@ -103,12 +103,10 @@ impl Outbox {
         }
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.message.key == *key) {
             entry.is_sending = false;
-            let own_ms =
-                doubled_ms(times.retry_base_ms, entry.attempts.saturating_sub(1), times.retry_max_ms);
-            let wait_ms = refusal.asked_delay_ms().unwrap_or(own_ms).min(times.asked_delay_max_ms);
             // Coming back has taken its time.
             let is_lost = *refusal == Refusal::DISCONNECTED;
-            entry.due_at = if is_lost { now } else { later(now, wait_ms) };
+            let retry_at = refusal.retry_at(entry.attempts.saturating_sub(1), now, times);
+            entry.due_at = if is_lost { now } else { retry_at };
         }
         None
     }

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use chat_domain::Timestamp;
 use serde::Deserialize;
 
 use crate::ErrorCode;
+use crate::client::times::{Times, doubled_ms, later};
 
 /// Why a request was refused, or got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,9 +33,12 @@ impl Refusal {
         Self { code: Cow::Borrowed(code), message: Cow::Borrowed(message), retry_after_ms: None }
     }
 
-    /// The delay that the server asks for, if it asks for any.
-    pub(super) fn asked_delay_ms(&self) -> Option<u64> {
-        self.retry_after_ms.filter(|&delay_ms| delay_ms > 0)
+    /// When to ask again: after the delay that the server asks for, if it asks for any; else after a second, which doubles
+    /// with each refusal before this one.
+    pub(super) fn retry_at(&self, before: u32, now: Timestamp, times: &Times) -> Timestamp {
+        let own_ms = doubled_ms(times.retry_base_ms, before, times.retry_max_ms);
+        let wait_ms = self.retry_after_ms.filter(|&delay_ms| delay_ms > 0).unwrap_or(own_ms);
+        later(now, wait_ms.min(times.asked_delay_max_ms))
     }
 
     /// Whether it has this code.

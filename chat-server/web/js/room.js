@@ -10,6 +10,7 @@ const LEFT_TEXTS = new Map([
   ['archived', 'This room was archived.'],
 ]);
 
+const NO_LONGER_TEXT = 'You are no longer in this room.';
 const GONE_TEXT = 'There is no such room any more.';
 
 export class Room {
@@ -76,7 +77,7 @@ export class Room {
     if (this.isUnheardOf) this.problem = null;
     this.isUnheardOf = false;
     // Left on another device while there was no connection that could say so.
-    if (wasJoined && !info.joined && !this.live) this.ended('');
+    if (wasJoined && !info.joined && !this.live) this.left(NO_LONGER_TEXT);
     this.state.listed(info);
     if (this.live) return;
     this.people.members = info.members;
@@ -117,7 +118,7 @@ export class Room {
 
   /** The membership ended. @param {string} reason */
   ended(reason) {
-    this.left(LEFT_TEXTS.get(reason) ?? 'You are no longer in this room.');
+    this.left(LEFT_TEXTS.get(reason) ?? NO_LONGER_TEXT);
   }
 
   /** The membership is gone, and with it the right to what was held. @param {string} problem */
