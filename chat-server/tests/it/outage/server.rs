@@ -88,10 +88,18 @@ impl ChatServer {
     /// The processor time that it has taken.
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
-        // Behind the name, which stands in brackets, user and system time are the 12th and 13th fields.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let fields = fields(&stat);
+        // User and system time.
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         Duration::from_millis(ticks * MS_PER_TICK)
+    }
+
+    /// The states of its threads, as `ps` shows them: `R` runs, `S` waits, `D` waits for a disk, `T` is stopped.
+    pub(crate) fn thread_states(&self) -> Vec<char> {
+        let threads = std::fs::read_dir(self.proc("task")).unwrap();
+        // A thread may end meanwhile.
+        let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+        stats.map(|stat| fields(&stat)[0].parse().unwrap()).collect()
     }
 
     /// Lets the greatest memory count from now on.
@@ -102,6 +110,11 @@ impl ChatServer {
     fn proc(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.process.id())
     }
+}
+
+/// The fields of a `stat` in `/proc` behind the name, which stands in brackets; the state is the first.
+fn fields(stat: &str) -> Vec<&str> {
+    stat.rsplit_once(')').unwrap().1.split_whitespace().collect()
 }
 
 /// Gives a command all that it needs; gives back the folder that it runs in.
