@@ -33,6 +33,8 @@ pub(super) struct Scene {
     pub(super) ledger: RefCell<Ledger>,
     /// Sends that were refused with the wish to try again.
     pub(super) refusals: Cell<usize>,
+    /// Sends that were refused because the data is damaged.
+    pub(super) damages: Cell<usize>,
     /// Sends that were repeated with the same key.
     pub(super) retries: Cell<usize>,
     /// Whether nothing new is to be sent.
@@ -113,8 +115,9 @@ impl Sender {
                 ("ack", Some(key)) => scene.ledger.borrow_mut().note(&key, &event),
                 ("new_message", _) => scene.ledger.borrow_mut().hear(&event),
                 ("error", Some(key)) => {
-                    assert!(event["retry_after_ms"].is_u64(), "{event}");
-                    scene.refusals.set(scene.refusals.get() + 1);
+                    let count = if event["code"] == "internal" { &scene.damages } else { &scene.refusals };
+                    assert!(event["code"] == "internal" || event["retry_after_ms"].is_u64(), "{event}");
+                    count.set(count.get() + 1);
                     self.in_doubt.push_back(key);
                     may_send = false;
                 }
