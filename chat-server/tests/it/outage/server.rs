@@ -98,7 +98,8 @@ impl ChatServer {
     pub(crate) fn thread_states(&self) -> Vec<char> {
         let threads = std::fs::read_dir(self.proc("task")).unwrap();
         // A thread may end meanwhile.
-        let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+        let stats =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
         stats.map(|stat| fields(&stat)[0].parse().unwrap()).collect()
     }
 
