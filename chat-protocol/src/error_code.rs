@@ -70,7 +70,7 @@ error_codes! {
     Unavailable = "unavailable", retry true;
     /// There is no room left on the disk. For a send: unknown, retry with the same key.
     StorageFull = "storage_full", retry true;
-    /// A defect of the server; its log says more.
+    /// A defect of the server or of its data; its log says more.
     Internal = "internal", retry false;
     /// HTTP only: the user name or display name breaks a rule.
     InvalidName = "invalid_name", retry false;
