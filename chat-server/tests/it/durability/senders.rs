@@ -31,14 +31,15 @@ pub(super) struct Crowd {
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) ledger: RefCell<Ledger>,
-    /// Sends that were refused with the wish to try again.
+    /// Sends that were refused.
     pub(super) refusals: Cell<usize>,
-    /// Sends that were refused because the data is damaged.
-    pub(super) damages: Cell<usize>,
     /// Sends that were repeated with the same key.
     pub(super) retries: Cell<usize>,
     /// Whether nothing new is to be sent.
     pub(super) is_over: Cell<bool>,
+    /// Whether the server has no disk. SQLite takes a page that the disk does not give for a damaged one, for which the
+    /// server asks nobody to try again.
+    pub(super) is_disk_gone: Cell<bool>,
 }
 
 /// One connection after the other of somebody who sends.
@@ -115,9 +116,9 @@ impl Sender {
                 ("ack", Some(key)) => scene.ledger.borrow_mut().note(&key, &event),
                 ("new_message", _) => scene.ledger.borrow_mut().hear(&event),
                 ("error", Some(key)) => {
-                    let count = if event["code"] == "internal" { &scene.damages } else { &scene.refusals };
-                    assert!(event["code"] == "internal" || event["retry_after_ms"].is_u64(), "{event}");
-                    count.set(count.get() + 1);
+                    let seems_damaged = scene.is_disk_gone.get() && event["code"] == "internal";
+                    assert!(event["retry_after_ms"].is_u64() || seems_damaged, "{event}");
+                    scene.refusals.set(scene.refusals.get() + 1);
                     self.in_doubt.push_back(key);
                     may_send = false;
                 }
